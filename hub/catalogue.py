@@ -1,0 +1,177 @@
+"""The catalogue of messages: every refusal's code, and its words in Chinese and English.
+
+`docs/errors.md` is generated from here and a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its code, what happened and what to do, in both languages. Braces name values."""
+
+    code: str
+    zh: str
+    en: str
+    remedy_zh: str
+    remedy_en: str
+
+    def text(self, language: Literal["zh", "en"]) -> str:
+        """What happened."""
+        return self.zh if language == "zh" else self.en
+
+    def remedy(self, language: Literal["zh", "en"]) -> str:
+        """What to do about it."""
+        return self.remedy_zh if language == "zh" else self.remedy_en
+
+
+MESSAGES: dict[str, Message] = {
+    "UNAUTHENTICATED": Message(
+        "UNAUTHENTICATED",
+        "您尚未登录，或登录已失效。",
+        "You are not signed in, or your sign-in has ended.",
+        "请重新登录后再试。",
+        "Sign in and try again.",
+    ),
+    "WRONG_PASSWORD": Message(
+        "UNAUTHENTICATED",
+        "用户名或密码不正确。",
+        "The user name or the password is not correct.",
+        "请检查大小写后重试；连续多次错误会暂时锁定。",
+        "Check upper and lower case and try again; repeated mistakes lock the account for a while.",
+    ),
+    "ROLE_NOT_HELD": Message(
+        "FORBIDDEN",
+        "您没有“{role}”这一角色。",
+        "You do not hold the role '{role}'.",
+        "请求头 Hub-Role 只能填写您已获授权的角色。",
+        "The header Hub-Role may only name a role that you have been granted.",
+    ),
+    "FORBIDDEN": Message(
+        "FORBIDDEN",
+        "您的角色无权执行此操作（{action}）。",
+        "Your role may not do this ({action}).",
+        "如确需办理，请联系上级学籍管理员。",
+        "If it must be done, ask the status administrator of the office above you.",
+    ),
+    "FORBIDDEN_FIELD": Message(
+        "FORBIDDEN_FIELD",
+        "您的角色无权查看字段 {name}。",
+        "Your role may not read the field {name}.",
+        "请从查询中去掉该字段。",
+        "Leave the field out of the query.",
+    ),
+    "NOT_FOUND": Message(
+        "NOT_FOUND",
+        "找不到，或您无权查看。",
+        "Not found, or not within your reach.",
+        "请核对编号；若不在您的管辖范围内，请联系其所属单位。",
+        "Check the identifier; if it lies outside your area, ask the office it belongs to.",
+    ),
+    "BAD_ID": Message(
+        "BAD_INPUT",
+        "“{value}”不是有效的标识。",
+        "'{value}' is not a valid identifier.",
+        "标识的格式如 {example}，请原样使用查询返回的值。",
+        "Identifiers look like {example}; use the value that a query returned, unchanged.",
+    ),
+    "BAD_ONE_OF": Message(
+        "BAD_INPUT",
+        "{fields} 中必须且只能填写一个。",
+        "Exactly one of {fields} must be given.",
+        "请只保留一个查找条件。",
+        "Keep just one of them.",
+    ),
+    "BAD_CURSOR": Message(
+        "BAD_INPUT",
+        "翻页游标无效：它不属于这个查询，或不是您的。",
+        "The cursor is not valid: it belongs to another query or to another caller.",
+        "请从第一页重新开始。",
+        "Start again from the first page.",
+    ),
+    "BAD_PAGE_SIZE": Message(
+        "BAD_INPUT",
+        "每页数量 {name} 必须在 0 到 {limit} 之间。",
+        "The page size {name} must be between 0 and {limit}.",
+        "请减小每页数量，用游标翻页。",
+        "Ask for fewer and page with the cursor.",
+    ),
+    "BAD_PAGE_ARGUMENTS": Message(
+        "BAD_INPUT",
+        "first/after 与 last/before 不能同时使用。",
+        "first/after and last/before cannot be used together.",
+        "向后翻页用 first 和 after，向前翻页用 last 和 before。",
+        "Page forwards with first and after, backwards with last and before.",
+    ),
+    "BAD_TEXT": Message(
+        "BAD_INPUT",
+        "文字中含有不能保存的字符（空字符或不完整的字符）。",
+        "The text holds characters that cannot be stored (NUL or a broken surrogate).",
+        "请重新输入这一项。",
+        "Type the value again.",
+    ),
+    "BAD_DOCUMENT": Message(
+        "BAD_INPUT",
+        "GraphQL 查询有误：{detail}",
+        "The GraphQL document is not valid: {detail}",
+        "请按提示位置修改查询。",
+        "Correct the query at the place shown.",
+    ),
+    "BAD_REQUEST": Message(
+        "BAD_INPUT",
+        "请求内容无法读取：{detail}",
+        "The request could not be read: {detail}",
+        "请以 JSON 发送 query、variables 和 operationName。",
+        "Send JSON with query, variables and operationName.",
+    ),
+    "UNSUPPORTED_MEDIA_TYPE": Message(
+        "BAD_INPUT",
+        "不支持的内容类型 {type}。",
+        "The content type {type} is not supported.",
+        "请使用 {wanted}。",
+        "Use {wanted}.",
+    ),
+    "METHOD_NOT_ALLOWED": Message(
+        "BAD_INPUT",
+        "该地址不接受 {method} 请求。",
+        "This address does not take {method} requests.",
+        "请使用 {wanted}。",
+        "Use {wanted}.",
+    ),
+    "TOO_COMPLEX": Message(
+        "TOO_COMPLEX",
+        "查询过于复杂：{what} 超过上限 {limit}。",
+        "The query is too complex: {what} exceeds the limit of {limit}.",
+        "请拆分查询或减小每页数量。",
+        "Split the query or ask for smaller pages.",
+    ),
+    "BODY_TOO_LARGE": Message(
+        "TOO_LARGE",
+        "请求内容超过 {limit} 字节的上限。",
+        "The request is larger than the limit of {limit} bytes.",
+        "请缩小请求后重试。",
+        "Make the request smaller and try again.",
+    ),
+    "UNAVAILABLE": Message(
+        "UNAVAILABLE",
+        "系统暂时无法访问数据库。",
+        "The hub cannot reach its database at the moment.",
+        "您的数据没有丢失，请稍后重试。",
+        "Nothing is lost; try again in a moment.",
+    ),
+    "TIMEOUT": Message(
+        "UNAVAILABLE",
+        "查询超过了时间上限。",
+        "The query ran past its time limit.",
+        "请缩小范围或减小每页数量后重试。",
+        "Narrow the query or ask for smaller pages.",
+    ),
+    "INTERNAL": Message(
+        "INTERNAL",
+        "系统内部错误，编号 {correlation}。",
+        "Internal error, reference {correlation}.",
+        "请把编号告知系统管理员；本次操作未生效。",
+        "Give the reference to the system administrator; nothing was changed.",
+    ),
+}

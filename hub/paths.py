@@ -1,0 +1,52 @@
+"""Paths: a place's code is its path, and "inside" is a range.
+
+Codes are fixed-width and hierarchical (GB/T 2260): province `14`, city `1401`, county `140105`,
+school `140105.2114000123`, class `140105.2114000123.0000012`. A school run by a city or the province
+hangs on that place: `1401.3414000007`. Because every step has a fixed width, "starts with" means "is inside",
+and starts-with is a range in the C collation. This module is the only one that compares paths.
+"""
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, false, or_
+
+PATTERN = r"^\d{2}(\d{2}){0,2}(\.\d{10}(\.\d{7})?)?$"
+_PATTERN = re.compile(PATTERN)
+_AFTER_EVERY_CHILD = "~"
+
+
+def is_path(text: str) -> bool:
+    """Whether the text has the shape of a path."""
+    return _PATTERN.match(text) is not None
+
+
+def end(root: str) -> str:
+    """The first text after everything inside the root, exclusive."""
+    return root + _AFTER_EVERY_CHILD
+
+
+def inside(path: str, root: str) -> bool:
+    """Whether the path is the root itself or lies below it."""
+    return root <= path < end(root)
+
+
+def join(parent: str, segment: str) -> str:
+    """The path of a school below a place, or of a class below a school."""
+    return f"{parent}.{segment}"
+
+
+def level(path: str) -> int:
+    """How deep a path is: 1 province, 2 city, 3 county, 4 school, 5 class."""
+    place, *below = path.split(".")
+    return 3 + len(below) if below else len(place) // 2
+
+
+def within(path: ColumnElement[str], roots: Sequence[tuple[ColumnElement[str], ColumnElement[str]]]) -> ColumnElement[bool]:
+    """The predicate "path is inside one of the roots", each given as its (first, end) expressions.
+
+    No roots means no rows.
+    """
+    if not roots:
+        return false()
+    return or_(*(and_(path >= first, path < last) for first, last in roots))

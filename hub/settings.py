@@ -1,0 +1,65 @@
+"""Settings: the only place that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+def knob(default: Any, doc: str) -> Any:
+    """A setting: its default and one line of documentation."""
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob of the hub. The environment variable of `read_pool` is `HUB_READ_POOL`, and so on."""
+
+    home: Path = knob(Path(".hub"), "Folder of the embedded database, the uploaded files and the demo's log-ins.")
+    database_url: str = knob("", "PostgreSQL 15 or newer, as the migrating role; empty starts the embedded one.")
+    app_database_url: str = knob("", "The same database as role hub_app; empty: database_url with that role set.")
+    read_database_url: str = knob("", "The same database, or a replica, as role hub_read; empty as above.")
+    system_database_url: str = knob("", "The same database as role hub_system; empty as above.")
+    host: str = knob("127.0.0.1", "Address to serve on.")
+    port: int = knob(8000, "Port to serve on.")
+    read_pool: int = knob(8, "Connections for compiled reads, per process.")
+    write_pool: int = knob(8, "Connections for deeds, per process.")
+    pool_timeout: float = knob(3.0, "Seconds a request waits for a free connection before UNAVAILABLE.")
+    statement_timeout: float = knob(15.0, "Seconds a statement of a request may run.")
+    lock_timeout: float = knob(5.0, "Seconds a statement of a request may wait for a lock.")
+    session_hours: float = knob(12.0, "Hours until a sign-in ends.")
+    session_cache: float = knob(1.0, "Seconds a read may rely on a session it has seen.")
+    password_attempts: int = knob(5, "Wrong passwords in a row before an account is locked.")
+    lock_minutes: float = knob(15.0, "Minutes an account stays locked.")
+    body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
+    upload_limit: int = knob(64_000_000, "Bytes of an uploaded file.")
+    row_limit: int = knob(60_000, "Rows of an imported workbook.")
+    page_limit: int = knob(200, "Nodes of one page of a connection.")
+    row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")
+    token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
+    depth_limit: int = knob(20, "Nesting of a GraphQL document.")
+    plan_cache: int = knob(16_000_000, "Bytes of cached documents and plans, per process.")
+    introspection: bool = knob(True, "Whether __schema and __type answer.")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ, **overrides: Any) -> "Settings":
+        """The settings of an environment, with overrides on top.
+
+        Raises ValueError naming the variable that does not parse.
+        """
+        values: dict[str, Any] = {}
+        for knob_ in fields(cls):
+            name = f"HUB_{knob_.name.upper()}"
+            if name in environment:
+                values[knob_.name] = _parse(name, environment[name], type(knob_.default))
+        return cls(**(values | overrides))
+
+
+def _parse(name: str, text: str, kind: type) -> Any:
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+        return Path(text).absolute() if kind is type(Path()) else kind(text)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name}={text!r} is not a valid {kind.__name__}") from None
