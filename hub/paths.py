@@ -42,7 +42,9 @@ def level(path: str) -> int:
     return 3 + len(below) if below else len(place) // 2
 
 
-def within(path: ColumnElement[str], roots: Sequence[tuple[ColumnElement[str], ColumnElement[str]]]) -> ColumnElement[bool]:
+def within(
+    path: ColumnElement[str], roots: Sequence[tuple[ColumnElement[str], ColumnElement[str]]]
+) -> ColumnElement[bool]:
     """The predicate "path is inside one of the roots", each given as its (first, end) expressions.
 
     No roots means no rows.
