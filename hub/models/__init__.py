@@ -1,0 +1,39 @@
+"""The register's tables, one file per noun."""
+
+from hub.models.account import Account, Grant, Lease, PolicyVersion, Session
+from hub.models.audit import Audit, AuditValue, Outbox
+from hub.models.base import Base
+from hub.models.code import Code
+from hub.models.file import File, Import
+from hub.models.place import Place, PlaceVersion
+from hub.models.school import Campus, Grade, School, SchoolStage, SchoolVersion
+from hub.models.school_class import ClassGrade, SchoolClass
+from hub.models.student import Guardian, Placement, Student, StudentVersion
+
+__all__ = [
+    "Account",
+    "Audit",
+    "AuditValue",
+    "Base",
+    "Campus",
+    "ClassGrade",
+    "Code",
+    "File",
+    "Grade",
+    "Grant",
+    "Guardian",
+    "Import",
+    "Lease",
+    "Outbox",
+    "Place",
+    "PlaceVersion",
+    "Placement",
+    "PolicyVersion",
+    "School",
+    "SchoolClass",
+    "SchoolStage",
+    "SchoolVersion",
+    "Session",
+    "Student",
+    "StudentVersion",
+]

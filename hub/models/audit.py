@@ -1,0 +1,66 @@
+"""What happened: the audit, the values it saw, and the outbox that tells others."""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from hub.models.base import Base, Key, Moment, Ordered, one_of
+from hub.terms import Outcome
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in DDL."""
+        return "xid8"
+
+
+class Audit(Base):
+    """One accepted action or refusal (审计): facts and a hash of the values, never the values themselves."""
+
+    __tablename__ = "audit"
+    __table_args__ = (one_of("outcome", Outcome), Index("ix_audit_at", "at"), Index("ix_audit_path", "path", "at"))
+
+    id: Mapped[Key]
+    at: Mapped[Moment]
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    role: Mapped[str | None]
+    action: Mapped[str]
+    object: Mapped[str | None]
+    path: Mapped[Ordered | None]
+    outcome: Mapped[str]
+    code: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    values_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    request: Mapped[str | None]
+
+
+class AuditValue(Base):
+    """The values an audited action saw, before and after; erasable without breaking the audit."""
+
+    __tablename__ = "audit_values"
+
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class Outbox(Base):
+    """An event for those who follow the register. Readers take rows below `pg_snapshot_xmin`, so none is skipped."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_xid", "xid", "id"),)
+
+    id: Mapped[Key]
+    xid: Mapped[int] = mapped_column(Xid8, server_default=text("pg_current_xact_id()"))
+    at: Mapped[Moment]
+    kind: Mapped[str]
+    object: Mapped[str | None]
+    path: Mapped[Ordered | None]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

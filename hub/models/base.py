@@ -1,0 +1,63 @@
+"""What every table shares: naming of constraints, types of columns, checks of closed lists."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, MetaData, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from hub import paths
+
+
+class Base(DeclarativeBase):
+    """The register's tables. Nothing is ever loaded behind the caller's back: there are no relationships."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy reads it as a class attribute
+        int: BigInteger,
+        str: Text,
+        datetime: TIMESTAMP(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+Key = Annotated[int, mapped_column(BigInteger, Identity(always=False), primary_key=True)]
+Small = Annotated[int, mapped_column(SmallInteger)]
+Ordered = Annotated[str, mapped_column(Text(collation="C"))]
+"""Text that sorts and compares byte by byte, the same on every server: paths, codes, sort keys."""
+Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=text("now()"))]
+Version = Annotated[int, mapped_column(BigInteger, server_default="1")]
+"""Counts the edits of a row: an edit based on an older version is refused as stale."""
+Since = Annotated[date, mapped_column()]
+
+
+def one_of(column: str, terms: type[StrEnum]) -> CheckConstraint:
+    """A check that a column holds a word of a closed list."""
+    words = ", ".join(f"'{term}'" for term in terms)
+    return CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+def shaped(column: str, pattern: str, name: str | None = None) -> CheckConstraint:
+    """A check that a column matches a regular expression."""
+    return CheckConstraint(f"{column} ~ '{pattern}'", name=name or column)
+
+
+def path_shaped() -> CheckConstraint:
+    """A check that `path` has the shape of a path."""
+    return shaped("path", paths.PATTERN)
+
+
+def lasting(name: str = "lasting") -> CheckConstraint:
+    """A check that a period ends after it begins: nothing lasts zero days."""
+    return CheckConstraint("until > since", name=name)

@@ -1,0 +1,59 @@
+"""Places: province, cities and counties, as they are and as they were."""
+
+from datetime import date
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.models.base import Base, Key, Ordered, Since, Version, lasting, one_of, path_shaped, shaped
+from hub.terms import PlaceLevel
+
+
+class Place(Base):
+    """An administrative division (行政区划, GB/T 2260): its code without trailing zeros is its path."""
+
+    __tablename__ = "places"
+    __table_args__ = (
+        one_of("level", PlaceLevel),
+        path_shaped(),
+        shaped("code", r"^\d{2}(\d{2}){0,2}$"),
+        lasting(),
+        UniqueConstraint("code"),
+        Index("ix_places_parent_id", "parent_id", "code"),
+        Index("ix_places_path", "path"),
+    )
+
+    id: Mapped[Key]
+    code: Mapped[Ordered]
+    level: Mapped[str]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("places.id"))
+    path: Mapped[Ordered]
+    name: Mapped[str]
+    name_key: Mapped[Ordered]
+    office: Mapped[str | None]
+    office_phone: Mapped[str | None]
+    since: Mapped[Since]
+    until: Mapped[date | None]
+    version: Mapped[Version]
+
+
+class PlaceVersion(Base):
+    """A place's name and parent while they held; the row without an end is today's."""
+
+    __tablename__ = "place_versions"
+    __table_args__ = (
+        lasting(),
+        path_shaped(),
+        ExcludeConstraint(
+            ("place_id", "="), (text("daterange(since, until)"), "&&"), name="ex_place_versions_period", using="gist"
+        ),
+    )
+
+    id: Mapped[Key]
+    place_id: Mapped[int] = mapped_column(ForeignKey("places.id"))
+    name: Mapped[str]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("places.id"))
+    path: Mapped[Ordered]
+    since: Mapped[Since]
+    until: Mapped[date | None]
