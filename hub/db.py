@@ -1,0 +1,129 @@
+"""Doors to the database: one URL per database role, pools of connections behind them.
+
+`hub_owner` migrates, `hub_app` acts for people under row security, `hub_read` serves compiled reads,
+`hub_system` sees across offices. A URL that is not given is `database_url` with that role set at connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from hub.errors import Unavailable
+from hub.settings import Settings
+
+LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+FULL = (TimeoutError, asyncpg.TooManyConnectionsError)
+EXPIRED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How to connect as one of the hub's database roles."""
+
+    url: str
+    session: dict[str, str]
+
+    async def connect(self, **options: Any) -> asyncpg.Connection:
+        """A connection of its own. Raises Unavailable when the database cannot be reached."""
+        try:
+            return await asyncpg.connect(self.url, server_settings=self.session, **options)
+        except (*LOST, *FULL) as error:
+            raise Unavailable from error
+
+
+def door(settings: Settings, role: str) -> Door:
+    """The door for a role: `hub_app`, `hub_read` or `hub_system`."""
+    url = str(getattr(settings, f"{role.removeprefix('hub_')}_database_url"))
+    session = {
+        "application_name": f"xueji-hub {role}",
+        "timezone": "Asia/Shanghai",
+        "statement_timeout": f"{settings.statement_timeout}s",
+        "lock_timeout": f"{settings.lock_timeout}s",
+        "idle_in_transaction_session_timeout": "60s",
+    }
+    return Door(url, session) if url else Door(settings.database_url, session | {"role": role})
+
+
+def system_door(settings: Settings) -> Door:
+    """The door of the hub's own long work (sampling, backfills): no statement timeout."""
+    plain = door(settings, "hub_system")
+    return Door(plain.url, plain.session | {"statement_timeout": "0"})
+
+
+class Database:
+    """The pools of one process: compiled reads on asyncpg, deeds on SQLAlchemy sessions.
+
+    Pools open on first use and survive a database that is down: each use asks anew.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._reads: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self.app = _engine(door(settings, "hub_app"), settings)
+        self.system = _engine(door(settings, "hub_system"), settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reads is not None:
+            await self._reads.close()
+        await self.app.dispose()
+        await self.system.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """A connection for compiled reads, as hub_read.
+
+        Raises Unavailable when the database is down or every connection stays busy.
+        """
+        try:
+            pool = self._reads or await self._open()
+            connection = await pool.acquire(timeout=self.settings.pool_timeout)
+        except (*LOST, *FULL) as error:
+            raise Unavailable from error
+        try:
+            yield connection
+        except EXPIRED as error:
+            raise Unavailable("TIMEOUT") from error
+        except LOST as error:
+            raise Unavailable from error
+        finally:
+            await pool.release(connection)
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._reads is None:
+                read = door(self.settings, "hub_read")
+                self._reads = await asyncpg.create_pool(
+                    read.url,
+                    min_size=0,
+                    max_size=self.settings.read_pool,
+                    server_settings=read.session,
+                    statement_cache_size=500,
+                    timeout=self.settings.pool_timeout,
+                )
+        return self._reads
+
+
+def _engine(way: Door, settings: Settings) -> AsyncEngine:
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(
+            way.url, server_settings=way.session, timeout=settings.pool_timeout, statement_cache_size=200
+        ),
+        pool_size=settings.write_pool,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
