@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Literal
 
 from hub import codes
@@ -69,7 +68,6 @@ def _region(row: dict[str, str]) -> Region:
 @cache
 def _lines() -> Mapping[str, list[str]]:
     table: dict[str, list[str]] = {}
-    text = resources.files(codes).joinpath("divisions.csv").read_text(encoding="utf-8")
-    for line in text.splitlines()[1:]:
+    for line in codes.text("divisions.csv").splitlines()[1:]:
         table.setdefault(line[:6], []).append(line[7:])
     return table

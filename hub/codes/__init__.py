@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 _IGNORED = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
 
 
-def fold(text: str) -> str:
-    """The text with full-width forms narrowed and blanks, zero-width characters and upper case removed."""
-    return _IGNORED.sub("", unicodedata.normalize("NFKC", text)).casefold()
+def fold(word: str) -> str:
+    """The word with full-width forms narrowed and blanks, zero-width characters and upper case removed."""
+    return _IGNORED.sub("", unicodedata.normalize("NFKC", word)).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,22 @@ class CodeList:
         """The entry of a code, whether still in force or not."""
         return self.codes.get(code)
 
-    def find(self, text: str, *, day: date | None = None, among: Collection[str] | None = None) -> Code | None:
+    def find(self, word: str, *, day: date | None = None, among: Collection[str] | None = None) -> Code | None:
         """The entry a person meant by its name, a documented synonym, or the printed form "Z-其他".
 
         Blanks and full-width forms do not matter; a bare code or part of a name does not count.
         Where two entries share a name, `among` gives the codes to prefer.
         """
-        found = self._spellings.get(text) or self._spellings.get(fold(text)) or ()
+        found = self._spellings.get(word) or self._spellings.get(fold(word)) or ()
         if day is not None:
             found = tuple(entry for entry in found if entry.in_force(day))
         if among is not None:
             found = tuple(entry for entry in found if entry.code in among) or found
         return found[0] if found else None
 
-    def near(self, text: str, limit: int = 12) -> list[str]:
-        """Names to offer for a text that was not found: those that contain it, else the first of the list."""
-        wanted = fold(text)
+    def near(self, word: str, limit: int = 12) -> list[str]:
+        """Names to offer for a word that was not found: those that contain it, else the first of the list."""
+        wanted = fold(word)
         close = [entry.name for entry in self.entries if wanted and wanted in fold(entry.name)]
         return (close or [entry.name for entry in self.entries])[:limit]
 
@@ -90,20 +90,25 @@ def lists() -> Mapping[str, CodeList]:
 
 def rows(file: str) -> Iterator[dict[str, str]]:
     """The rows of one of this folder's tables."""
-    yield from csv.DictReader(resources.files(__name__).joinpath(file).read_text(encoding="utf-8").splitlines())
+    yield from csv.DictReader(text(file).splitlines())
+
+
+def text(file: str) -> str:
+    """The text of one of this folder's tables."""
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
 
 
 def _code_list(titles: dict[str, str], entries: list[Code]) -> CodeList:
     spellings: dict[str, tuple[Code, ...]] = {}
     for entry in entries:
-        texts = {entry.name, *entry.aliases}
-        texts |= {f"{entry.code}-{text}" for text in texts}
-        for text in texts | {fold(text) for text in texts}:
-            spellings[text] = (*spellings.get(text, ()), entry)
+        words = {entry.name, *entry.aliases}
+        words |= {f"{entry.code}-{word}" for word in words}
+        for word in words | {fold(word) for word in words}:
+            spellings[word] = (*spellings.get(word, ()), entry)
     name, title, english, standard, source = titles.values()
     codes = {entry.code: entry for entry in entries}
     return CodeList(name, title, english, standard, source, tuple(entries), codes, spellings)
 
 
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
+def _day(iso: str) -> date | None:
+    return date.fromisoformat(iso) if iso else None

@@ -1,0 +1,163 @@
+"""Writing the import workbook: an empty template for a school, or one filled from values."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.packaging.custom import StringProperty
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from hub import codes
+from hub.intake import sheet
+from hub.intake.sheet import Column
+
+NOTES, LISTS, MARK = "填表说明", "代码表", "_template"
+_LAST_ROW = 5_001
+_REQUIRED = PatternFill("solid", fgColor="FFC7CE")
+_OPTIONAL = PatternFill("solid", fgColor="DDEBF7")
+_NOT_TEXT = re.compile(r"[=+\-@\t\r#]")
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolSheet:
+    """The school a template is for: its code, name, and its classes as (official class number, label)."""
+
+    code: str
+    name: str
+    classes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def write(school: SchoolSheet, target: str | Path | IO[bytes]) -> None:
+    """Write the empty template of a school.
+
+    Every column is formatted as text, so that a spreadsheet keeps all digits of numbers typed into it. Columns with a
+    code list, the school code and the class number offer a drop-down.
+    """
+    fill(school, (), target)
+
+
+def fill(school: SchoolSheet, rows: Iterable[Mapping[str, str]], target: str | Path | IO[bytes]) -> None:
+    """Write a template with rows, each the cell texts by the column's slot (`name`, `guardian1.relation`).
+
+    Absent slots stay empty. Text that begins like a formula is stored as text. Raises KeyError for an unknown slot,
+    openpyxl's IllegalCharacterError for characters that XML cannot hold.
+    """
+    book = Workbook(write_only=True)
+    pupils: WriteOnlyWorksheet = book.create_sheet(sheet.TITLE)
+    _dress(pupils, _options(school))
+    pupils.append(_header(pupils))
+    for row in rows:
+        pupils.append(_cells(pupils, row))
+    _note(book.create_sheet(NOTES), school)
+    _list(book.create_sheet(LISTS), _options(school))
+    _mark(book, school)
+    book.save(target)
+
+
+def text_cell(page: Any, text: str) -> Any:
+    """A value for a write-only sheet that stays text whatever it begins with: never a formula, never an error value."""
+    if not _NOT_TEXT.match(text):
+        return text
+    cell = WriteOnlyCell(page, value=None)
+    cell.value = text
+    cell.data_type = "s"
+    cell.quotePrefix = True
+    return cell
+
+
+def _cells(page: Any, row: Mapping[str, str]) -> Iterator[Any]:
+    unknown = row.keys() - sheet.BY_SLOT.keys()
+    if unknown:
+        raise KeyError(*unknown)
+    texts = (row.get(column.slot) for column in sheet.COLUMNS)
+    return (text_cell(page, text) if text else None for text in texts)
+
+
+def _dress(page: Any, options: Mapping[str, list[str]]) -> None:
+    page.freeze_panes = "C2"
+    lists = list(options)
+    for column in sheet.COLUMNS:
+        dimension = page.column_dimensions[column.letter]
+        dimension.width = max(10, 2 * len(column.header) + 2, min(column.limit, 24))
+        dimension.number_format = "@"
+        name = _list_of(column)
+        if name and options[name]:
+            letter = sheet.letter(lists.index(name) + 1)
+            last = len(options[name]) + 1
+            _offer(page, column, f"'{LISTS}'!${letter}$2:${letter}${last}")
+
+
+def _offer(page: Any, column: Column, source: str) -> None:
+    choice = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=True)
+    choice.errorTitle, choice.error = column.header, column.hint
+    choice.add(f"{column.letter}2:{column.letter}{_LAST_ROW}")
+    page.data_validations.append(choice)
+
+
+def _list_of(column: Column) -> str | None:
+    by_kind = {"yes_no": "YES_NO", "school": "SCHOOL", "class": "CLASS", "sex": "SEX"}
+    return column.codes if column.kind == "code" else by_kind.get(column.kind)
+
+
+def _options(school: SchoolSheet) -> dict[str, list[str]]:
+    """The words offered for each list: the school's own, then the code lists."""
+    named = {column.codes for column in sheet.COLUMNS if column.kind == "code" and column.codes}
+    own = {
+        "SCHOOL": [school.code],
+        "CLASS": [number for number, _ in school.classes],
+        "YES_NO": [sheet.YES, sheet.NO],
+        "SEX": ["男", "女"],
+    }
+    return own | {
+        name: list(dict.fromkeys(entry.name for entry in codes.lists()[name].entries)) for name in sorted(named)
+    }
+
+
+def _header(page: Any) -> list[Any]:
+    cells = []
+    for column in sheet.COLUMNS:
+        cell = WriteOnlyCell(page, value=column.header)
+        cell.font = Font(bold=True, color="9C0006" if column.required else "1F3864")
+        cell.fill = _REQUIRED if column.required else _OPTIONAL
+        cell.alignment = Alignment(wrap_text=True, vertical="center")
+        cells.append(cell)
+    return cells
+
+
+def _note(page: Any, school: SchoolSheet) -> None:
+    for letter, width in zip("ABCDE", (8, 30, 30, 8, 60), strict=True):
+        page.column_dimensions[letter].width = width
+    page.append([None, text_cell(page, school.name), text_cell(page, school.code)])
+    page.append(["列", "中文名称", "English", "必填", "说明"])
+    for column in sheet.COLUMNS:
+        page.append([column.letter, column.header, column.english, "是" if column.required else "", column.hint])
+    if school.classes:
+        page.append([])
+        page.append([None, "班号", "班级"])
+        for number, label in school.classes:
+            page.append([None, text_cell(page, number), text_cell(page, label)])
+
+
+def _list(page: Any, options: Mapping[str, list[str]]) -> None:
+    page.sheet_state = "hidden"
+    page.append(list(options))
+    longest = max(map(len, options.values()))
+    for place in range(longest):
+        page.append([text_cell(page, words[place]) if place < len(words) else None for words in options.values()])
+
+
+def _mark(book: Workbook, school: SchoolSheet) -> None:
+    page: Any = book.create_sheet(MARK)
+    page.sheet_state = "veryHidden"
+    page.append(["version", sheet.VERSION])
+    page.append(["school", school.code])
+    book.properties.title = f"{sheet.TITLE} {school.name}"
+    properties: Any = book.__dict__["custom_doc_props"]
+    properties.append(StringProperty(name="template-version", value=sheet.VERSION))
+    properties.append(StringProperty(name="school-code", value=school.code))
