@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from policies.actions import Action
+from policies.bounds import breach
 from policies.objects import OBJECTS, is_named
 from policies.reach import Reach
 from policies.roles import Level, Role
@@ -104,4 +105,4 @@ def _senseless(line: Line) -> str | None:
         return "leased rows are never counted"
     if line.reach is Reach.OWN_CLASS and line.role.levels != {Level.CLASS}:
         return f"{line.role.value} is not granted at a class"
-    return None
+    return breach(line.role, owner, line.action) if line.effect == "allow" else None

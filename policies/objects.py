@@ -31,6 +31,8 @@ _STUDENT = """
 _GUARDIAN = """
     name relation relationNote address residenceCode phone isGuardian idType idNumber ethnicGroup employer post
 """
+_SCHOOL = "address email headName headPhone legalPersonNumber organisationCode phone"
+_SCHOOL_CLASS = "monitorName teacherName"
 
 OBJECTS: dict[str, Noun] = {
     "account": _noun("账号", "create grant read update"),
@@ -48,8 +50,8 @@ OBJECTS: dict[str, Noun] = {
     "placement": _noun("就读经历", "count read"),
     "problemRecord": _noun("问题学籍", "count read resolve update"),
     "region": _noun("行政区划", "count create read update"),
-    "school": _noun("学校", "count create read update"),
-    "schoolClass": _noun("班级", "count create delete read update"),
+    "school": _noun("学校", "count create read update", _SCHOOL),
+    "schoolClass": _noun("班级", "count create delete read update", _SCHOOL_CLASS),
     "student": _noun("学生", "count create delete export import mask read update", _STUDENT),
     "studentVersion": _noun("学籍信息变更记录", "read"),
 }
