@@ -15,6 +15,8 @@ PLACES = [
     "1401",
     "1402",
     "1410",
+    "1490",
+    "149099",
     "140105",
     "140106",
     "141002",
@@ -111,6 +113,7 @@ def test_definition_and_table_agree_on_any_policy(seed):
         ("1401", "140105", True),
         ("1401", "1401.3414000007", True),
         ("140105.2114000123.0000012", "140105.2114000123.0000012", True),
+        ("14", "149099", True),
         ("1401", "1410", False),
         ("1401", "141002", False),
         ("1401", "14", False),
@@ -139,6 +142,15 @@ def test_a_denial_outweighs_permissions_in_any_order():
         assert not policy.enforce("school_leader", "14", "student.health", "read", "14")
     leased = policies.load(allow + deny + again)
     assert leased.decide("school_leader", "student.health", "read") is Reach.SIDES
+
+
+def test_a_denial_by_place_takes_every_reach_by_place():
+    policy = policies.load(
+        "p, class_teacher, student, read, subtree, allow\np, class_teacher, student.health, read, own_class, deny"
+    )
+    own = "140105.2114000123.0000012"
+    assert policy.decide("class_teacher", "student.health", "read") is Reach.NONE
+    assert not policy.enforce("class_teacher", own, "student.health", "read", own)
 
 
 def test_a_star_covers_every_known_object_and_no_other():
@@ -220,6 +232,7 @@ def test_every_role_has_titles_levels_and_rights(shipped):
         assert role.english == role.value.replace("_", " ")
         assert role.levels <= set(Level)
         assert shipped.rights(role)
+        assert not [right for right in shipped.rights(role) if "." in right]
     assert shipped.rights("nobody") == []
     assert list(Action) == sorted(Action)
 
