@@ -234,6 +234,20 @@ def test_stopping_ends_every_process(folder: Path) -> None:
     cluster.stop()
 
 
+async def test_a_server_started_while_its_forerunner_is_stopped_stays(folder: Path) -> None:
+    cluster = make_cluster(folder)
+    cluster.start()
+
+    def start_again() -> None:
+        while cluster.running():
+            time.sleep(0.001)
+        cluster.start()
+
+    for _ in range(5):
+        await asyncio.gather(asyncio.to_thread(cluster.stop), asyncio.to_thread(start_again))
+        assert cluster.running()
+
+
 async def test_stopping_does_not_wait_for_idle_clients(folder: Path) -> None:
     cluster = make_cluster(folder)
     cluster.start()

@@ -74,30 +74,24 @@ class Cluster:
         The first start makes the database. Recovery after a crash may take as long as it goes on. Of several that
         start at once, one does it and the others wait. Raises PostgresFailed.
         """
-        self._prepare()
-        waiting = Patience("waiting for another process that starts or stops it", self._written)
-        while not self.running():
-            with self._lock() as lock:
-                if lock is not None:
-                    return self._launch(lock)
-            if not waiting.wait():
-                raise PostgresFailed(f"A process uses {self.folder}, but PostgreSQL is not ready.", self._last_lines())
-        return None
+        self._ensure()
 
     def stop(self) -> None:
         """Stops the server and waits until its last process has ended; open transactions are rolled back.
 
-        Raises PostgresFailed if it does not end.
+        One that somebody starts in the meantime is left alone. Raises PostgresFailed if it does not end.
         """
         if not (self.folder / "lock").exists():
             return
-        begun = time.monotonic()
+        begun, ours = time.monotonic(), postmaster.read(self.data)
         sent: set[tuple[int, signal.Signals]] = set()
         while not self._free():
             waited = time.monotonic() - begun
             if waited > _GENTLY + _FIRMLY:
                 raise PostgresFailed(f"PostgreSQL in {self.folder} does not stop.", self._last_lines())
             found = postmaster.read(self.data)
+            if ours and found and found.pid != ours.pid:
+                break
             how = signal.SIGINT if waited < _GENTLY else signal.SIGQUIT
             if found and (found.pid, how) not in sent and found.alive(self.data):
                 _signal(found.pid, how)
@@ -108,14 +102,28 @@ class Cluster:
     @contextmanager
     def serving(self) -> Iterator["Cluster"]:
         """The server for as long as the block runs; one that was running already is left running."""
-        if self.running():
-            yield self
-            return
-        self.start()
+        ours = self._ensure()
         try:
             yield self
         finally:
-            self.stop()
+            if ours:
+                self.stop()
+
+    def _ensure(self) -> bool:
+        """As `start`; says whether it was we who started it."""
+        self._prepare()
+        waiting = Patience("waiting for another process that starts or stops it", self._written)
+        while not self.running():
+            with self._lock() as lock:
+                if lock is not None:
+                    try:
+                        self._launch(lock)
+                        return True
+                    except OSError as error:
+                        raise PostgresFailed(f"PostgreSQL in {self.folder} did not start.", [str(error)]) from error
+            if not waiting.wait():
+                raise PostgresFailed(f"A process uses {self.folder}, but PostgreSQL is not ready.", self._last_lines())
+        return False
 
     def _prepare(self) -> None:
         try:

@@ -24,16 +24,16 @@ def create(data: Path, password: str, settings_file: Path, *, durable: bool, loc
     draft, secret = data.with_name(data.name + ".new"), data.with_name("password.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(0o700)
-    keep(secret, password)
     named = runner.creator()
     named.own(draft)
-    named.own(secret)
-    maker = runner.able(named, programs.needed() | {draft: os.R_OK | os.W_OK | os.X_OK, secret: os.R_OK})
-    words = [f"--pgdata={draft}", f"--pwfile={secret}", *_SHAPE, *([] if durable else ["--no-sync"])]
     try:
+        keep(secret, password)
+        named.own(secret)
+        maker = runner.able(named, programs.needed() | {draft: os.R_OK | os.W_OK | os.X_OK, secret: os.R_OK})
+        words = [f"--pgdata={draft}", f"--pwfile={secret}", *_SHAPE, *([] if durable else ["--no-sync"])]
         _run(maker.command(programs.program("initdb"), *words), lock)
     finally:
-        secret.unlink()
+        secret.unlink(missing_ok=True)
     words = ["--single", *([] if durable else ["-F"]), "-D", str(draft), "postgres"]
     create_hub = "CREATE DATABASE hub TEMPLATE template0 ENCODING 'UTF8';\n"
     _run(maker.command(programs.program("postgres"), *words), lock, create_hub)

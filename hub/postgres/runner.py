@@ -36,12 +36,17 @@ class Runner:
         return programs.run([*self._dropping("may"), *words]).returncode == 0
 
     def own(self, path: Path) -> None:
-        """Gives a file or folder, and all below it, to this user."""
-        if self.uid is not None:
+        """Gives a file or folder, and all below it, to this user. Raises PostgresFailed if root may not, here."""
+        if self.uid is None:
+            return
+        try:
             for folder, _, files in os.walk(path):
-                for name in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118
+                for name in (folder, *(os.path.join(folder, file) for file in files)):  # noqa: PTH118  a hot loop
                     os.chown(name, self.uid, self.gid, follow_symlinks=False)
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
+        except OSError as error:
+            what = f"PostgreSQL refuses root, and root may not give {path} to user {self.uid}: {error.strerror}."
+            raise PostgresFailed(what, advice=_ADVICE) from None
 
     def _dropping(self, deed: str) -> list[str]:
         if self.uid is None:
