@@ -1,7 +1,8 @@
 """Plant a sample province: schools, classes and pupils that look real, with problems whose truth is known."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from datetime import date
 from typing import Final
 
@@ -42,6 +43,7 @@ async def plant(
     """
     if students < FEWEST:
         raise ValueError(f"a sample needs at least {FEWEST} pupils")
+    await _refuse_filled(connection)
     year = clock.school_year(today)
     counties = places.counties(students)
     laid = schools.lay(students, seed, counties)
@@ -57,16 +59,23 @@ async def plant(
         progress("classes", len(rooms), len(rooms))
         lines = pupils.lines(counties, rooms, plan, seed=seed, today=today, year=year, size=CHUNK)
         done = 0
-        for_next = asyncio.create_task(asyncio.to_thread(_next, lines))
-        try:
-            while (chunk := await for_next) is not None:
-                for_next = asyncio.create_task(asyncio.to_thread(_next, lines))
-                await staging.take(connection, chunk[0], year)
-                done += chunk[1]
+        async with aclosing(_ahead(lines)) as chunks:
+            async for chunk, held in chunks:
+                await staging.take(connection, chunk, year)
+                done += held
                 progress("students", done, students)
-        finally:
-            await asyncio.gather(for_next, return_exceptions=True)
     return Planted(seed, len(keys), len(laid), len(rooms), done, plan.truth())
+
+
+async def _ahead(lines: Iterator[tuple[bytes, int]]) -> AsyncGenerator[tuple[bytes, int], None]:
+    """The chunks, each drawn in a thread while the one before it is being taken in."""
+    coming = asyncio.create_task(asyncio.to_thread(_next, lines))
+    try:
+        while (chunk := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(_next, lines))
+            yield chunk
+    finally:
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 def _next(lines: Iterator[tuple[bytes, int]]) -> tuple[bytes, int] | None:
@@ -76,7 +85,11 @@ def _next(lines: Iterator[tuple[bytes, int]]) -> tuple[bytes, int] | None:
 async def _prepare(connection: asyncpg.Connection) -> None:
     """Hold others off, see that the register is empty, and make the staging table."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _KEY)
-    if await connection.fetchval("SELECT EXISTS (SELECT FROM schools) OR EXISTS (SELECT FROM students)"):
-        raise NotEmpty("the register already has schools or pupils")
+    await _refuse_filled(connection)
     await connection.execute("SET LOCAL jit = off; SET LOCAL synchronous_commit = off")
     await staging.make(connection)
+
+
+async def _refuse_filled(connection: asyncpg.Connection) -> None:
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM schools) OR EXISTS (SELECT FROM students)"):
+        raise NotEmpty("the register already has schools or pupils")

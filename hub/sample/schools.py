@@ -194,10 +194,12 @@ def _stand(draw: random.Random, schools: list[Sampled]) -> None:
         school.place, school.affiliation = school.county.city, f"{school.county.city_name}教育局"
     shuffled = draw.sample(plain, len(plain))
     _unlicensed(shuffled, max(1, len(schools) // 90))
-    order = iter(shuffled)
     for _ in range(max(1, len(schools) // 4000)):
-        school = next(order)
+        # The capital's schools come first, for the province runs its own there.
+        school = min(shuffled, key=lambda school: school.county.city)
+        shuffled.remove(school)
         school.place, school.affiliation, school.name = "14", "山西省教育厅", titles.provincial(school)
+    order = iter(shuffled)
     for _ in range(max(1, len(schools) // 100)):
         school = next(order)
         school.founder, school.affiliation = Founder.OTHER_DEPARTMENT, draw.choice(titles.DEPARTMENTS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import divisions, identity
-from hub.sample import chance, classes, numbers, places, problems, schools
+from hub.sample import chance, classes, numbers, places, problems, pupils, schools
 from hub.terms import Stage
 
 
@@ -38,6 +38,22 @@ def test_a_hundredth_of_the_province_is_ten_counties_and_the_whole_is_all() -> N
     assert len({county.city for county in places.counties(45_000)}) == 2
     every = {region.code for region in divisions.shanxi() if region.level == "county"}
     assert {county.code for county in places.counties(4_500_000)} == every
+
+
+def test_only_pupils_without_a_number_and_planted_namesakes_bear_names_set_apart() -> None:
+    counties = places.counties(5000)
+    rooms = classes.form(schools.lay(5000, 1, counties), 1, 2013)
+    plan = problems.Planner(rooms, 1, 2013).make(5000)
+    today = date(2013, 10, 20)
+    chunks = list(pupils.lines(counties, rooms, plan, seed=1, today=today, year=2013, size=1000))
+    assert len(chunks) > 3
+    assert sum(held for _, held in chunks) == 5000
+    namesakes = {number for truth in plan.truth() if truth.kind == "NAME_SEX_BIRTH" for number in truth.student_numbers}
+    for line in b"".join(text for text, _ in chunks).decode().splitlines():
+        pupil = dict(zip(pupils.COLUMNS, line.split("\t"), strict=True))
+        born = date.fromisoformat(pupil["birth_date"]).toordinal()
+        apart = pupil["id_number"] == "\\N" or pupil["student_number"] in namesakes
+        assert problems.set_apart(pupil["name"], born) == apart
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(0.01, 1000), min_size=1, max_size=30))

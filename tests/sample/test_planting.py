@@ -287,3 +287,14 @@ async def test_sort_keys_are_those_of_the_importer(system: asyncpg.Connection) -
     await planted(system)
     for row in await system.fetch("SELECT name, name_key FROM students"):
         assert row["name_key"] == names.name_key(row["name"])
+
+
+async def test_a_planting_that_breaks_off_leaves_nothing(system: asyncpg.Connection) -> None:
+    def tire(what: str, _done: int, _total: int) -> None:
+        if what == "students":
+            raise KeyError(what)
+
+    with pytest.raises(KeyError):
+        await sample.plant(system, students=PUPILS, seed=7, today=TODAY, progress=tire)
+    assert await count(system, "places") == await count(system, "students") == 0
+    await planted(system)
