@@ -191,7 +191,7 @@ MESSAGES: dict[str, Message] = {
     "FILE_TOO_LARGE_UNPACKED": Message(
         "TOO_LARGE",
         "文件解压后过大，或结构异常（上限 {limit} MB、{entries} 个部件，不得内嵌压缩文件）。",
-        "Unpacked, the file is too large or is oddly built (at most {limit} MB and {entries} parts, no archive inside).",
+        "Unpacked, the file is too large or oddly built (at most {limit} MB and {entries} parts, no archive inside).",
         "请把数据以“只粘贴值”的方式粘贴到新下载的模板中再上传。",
         "Paste the data, values only, into a newly downloaded template and upload that.",
     ),
@@ -264,6 +264,13 @@ MESSAGES: dict[str, Message] = {
         "There are more columns than the limit of {limit}.",
         "请使用本系统下载的模板，删去表格右侧多余的内容。",
         "Use the template downloaded here and delete what stands to the right of its columns.",
+    ),
+    "TOO_MANY_FORMULAS": Message(
+        "TOO_LARGE",
+        "表中公式或错误值超过 {limit} 个。",
+        "The sheet holds more than {limit} formulas or error values.",
+        "请全选后复制，以“只粘贴值”的方式粘贴到新下载的模板中再上传。",
+        "Copy everything and paste it, values only, into a newly downloaded template.",
     ),
     "NO_ROWS": Message(
         "BAD_INPUT",

@@ -1,0 +1,297 @@
+"""From a cell to the value it means, by the kind of its column, or to what is wrong with it."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hub import codes, divisions, identity
+from hub.intake import sheet
+from hub.intake.sheet import Column
+
+_EXCEL_EPOCH = date(1899, 12, 30)
+_SERIALS = range(20_000, 60_000)
+_DIGITS_KEPT = 10**15
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_BLANKS = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
+_ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]+")
+_DOTS = re.compile("[\u2022\u2027\u30fb\uff65\u22c5\u25cf]")
+_NAME = re.compile(r"[^\W\d_]+(?:[ ·.'’\-]+[^\W\d_]+)*[.]?")
+_LATIN = re.compile(r"[A-Za-z]")
+_SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
+_DAY = re.compile(r"([0-9]{4})(?:年([0-9]{1,2})月([0-9]{1,2})日?|([-/.])([0-9]{1,2})\4([0-9]{1,2}))(?:0?0:00(?::00)?)?")
+_MONTH = re.compile(r"([0-9]{4})(?:年([0-9]{1,2})月|[-/.]([0-9]{1,2}))")
+_SOMETHING_LIKE_A_DAY = re.compile(r"[0-9]{1,4}([-/.年月日][0-9]{1,4}){0,2}[年月日]?")
+_PHONE = re.compile(r"1[0-9]{10}|0[0-9]{2,3}-?[0-9]{7,8}(?:-[0-9]{1,6})?|[2-9][0-9]{6,7}|[48]00-?[0-9]{3}-?[0-9]{4}")
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;.]+(?:\.[^@\s,;.]+)+")
+_DISTANCE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)(?:公里|千米|km)?", re.IGNORECASE)
+_PERIOD = re.compile(
+    r"([0-9]{4}[-/.年]?[0-9]{1,2}[-/.月]?[0-9]{1,2}日?)[-—–~至]+([0-9]{4}[-/.年]?[0-9]{1,2}[-/.月]?[0-9]{1,2}日?|长期)"
+)
+_OTHER_ID = re.compile(r"[0-9A-Z()]{4,20}")
+_LETTERED_KINDS = {"name", "code", "sex", "yes_no", "email", "period"}
+_DIGIT_KINDS = {"school", "class", "division", "phone", "post_code"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a cell: a key of `hub.intake.messages` and the values its text names."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class School:
+    """The school whose workbook is read, and the official numbers of its classes."""
+
+    code: str
+    class_numbers: Collection[str]
+
+    @property
+    def kind(self) -> str:
+        """The first two digits of its code: 21 primary, 31 junior, 34 senior or combined, 51 special."""
+        return self.code[:2]
+
+
+def parse(column: Column, cell: Any, school: School, today: date) -> Any:
+    """The value of a cell, None if it is blank, or a `Wrong`.
+
+    Texts are tidied (blanks, full-width forms), entries of code lists become their code, sex MALE or FEMALE, yes and
+    no bool, days and months (as their first day) date, distances Decimal. Identity numbers are only made plain here:
+    what they must be depends on other cells.
+    """
+    if cell is None:
+        return None
+    if isinstance(cell, str):
+        return _text(column, cell, school, today)
+    if isinstance(cell, bool):
+        return Wrong("WRONG_TYPE")
+    if isinstance(cell, date):
+        return _day_cell(column, cell)
+    return _number(column, cell, school, today)
+
+
+def shown(cell: Any, column: Column) -> str | None:
+    """A cell as a report may show it: at most 60 characters, no control characters, identity numbers masked."""
+    if cell is None:
+        return None
+    text = _CONTROL.sub("\ufffd", str(cell)[:61])
+    if column.kind == "id_number":
+        return identity.mask(identity.normalise(text))
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _text(column: Column, cell: str, school: School, today: date) -> Any:
+    if not cell.isprintable() and _CONTROL.search(cell):
+        return Wrong("CONTROL_CHARACTERS")
+    text = cell.strip()
+    if not text or not _ZERO_WIDTH.sub("", text).strip():
+        return None
+    if column.kind == "text":
+        return _free_text(column, text)
+    if column.kind == "name":
+        return _name(column, text)
+    if column.kind == "code":
+        return _code(column, text, school, today)
+    plain = _BLANKS.sub("", unicodedata.normalize("NFKC", text)).lstrip("'’")
+    return _PARSERS[column.kind](column, plain, school)
+
+
+def _number(column: Column, cell: Any, school: School, today: date) -> Any:
+    if column.kind in _LETTERED_KINDS:
+        return Wrong("WRONG_TYPE")
+    if abs(cell) >= _DIGITS_KEPT:
+        return Wrong("NUMBER_LOST_DIGITS")
+    if column.kind == "id_number":
+        return Wrong("NUMBER_NOT_TEXT")
+    if column.kind == "distance":
+        return _distance(column, str(Decimal(str(cell)).quantize(Decimal("0.01"))), school)
+    if column.kind == "month" and isinstance(cell, float):
+        return Wrong("AMBIGUOUS_DATE", {"example": "201309"})
+    if isinstance(cell, float) and column.kind != "text":
+        return Wrong("BAD_DATE" if column.kind == "date" else "NUMBER_LOST_DIGITS")
+    if column.kind in ("date", "month") and cell in _SERIALS:
+        return _day_cell(column, _EXCEL_EPOCH + timedelta(days=int(cell)))
+    if column.kind == "class":
+        return _class(column, _padded(str(cell), school.class_numbers), school)
+    return _text(column, str(cell), school, today)
+
+
+def _day_cell(column: Column, day: date) -> Any:
+    if column.kind == "date":
+        return day
+    return day.replace(day=1) if column.kind == "month" else Wrong("WRONG_TYPE")
+
+
+def _free_text(column: Column, text: str) -> Any:
+    text = _ZERO_WIDTH.sub("", " ".join(text.split()))
+    if column.key == "auxiliary_number" and _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    return text if len(text) <= column.limit else Wrong("TOO_LONG", {"limit": column.limit})
+
+
+def _name(column: Column, text: str) -> Any:
+    """A person's name: letters of any script, dots between parts; blanks stay only where Latin letters need them."""
+    text = _DOTS.sub("·", _ZERO_WIDTH.sub("", " ".join(text.split())))
+    if not _LATIN.search(text):
+        text = text.replace(" ", "")
+    if len(text) > column.limit:
+        return Wrong("TOO_LONG", {"limit": column.limit})
+    return text if _NAME.fullmatch(text) else Wrong("BAD_NAME")
+
+
+def _code(column: Column, text: str, school: School, today: date) -> Any:
+    code_list = codes.lists()[column.codes or ""]
+    senior = {"21", "22", "23", "99"} if column.codes == "ADMISSION_TYPE" and school.kind in _SENIOR else None
+    found = code_list.find(text, day=today, among=senior)
+    if found is None:
+        return Wrong("UNKNOWN_OPTION", {"options": "、".join(code_list.near(text[:20]))})
+    return found.code
+
+
+_SENIOR = {"33", "34"}
+
+
+def _sex(_column: Column, text: str, _school: School) -> Any:
+    found = codes.lists()["SEX"].find(text)
+    sexes = {"1": "MALE", "2": "FEMALE"}
+    return sexes.get(found.code if found else "", Wrong("UNKNOWN_OPTION", {"options": "男、女"}))
+
+
+def _yes_no(_column: Column, text: str, _school: School) -> Any:
+    options = {sheet.YES: True, sheet.NO: False}
+    return options.get(text, Wrong("UNKNOWN_OPTION", {"options": f"{sheet.YES}、{sheet.NO}"}))
+
+
+def _date(_column: Column, text: str, _school: School) -> Any:
+    if len(text) == 8 and text.isdecimal():
+        return _day(text[:4], text[4:6], text[6:])
+    match = _DAY.fullmatch(text)
+    if match:
+        return _day(match[1], match[2] or match[5], match[3] or match[6])
+    if _SOMETHING_LIKE_A_DAY.fullmatch(text):
+        return Wrong("AMBIGUOUS_DATE", {"example": "20060102"})
+    return Wrong("BAD_DATE")
+
+
+def _month(_column: Column, text: str, _school: School) -> Any:
+    if len(text) in (6, 8) and text.isdecimal():
+        day = _day(text[:4], text[4:6], text[6:] or "01")
+        return day.replace(day=1) if isinstance(day, date) else Wrong("BAD_MONTH")
+    match = _MONTH.fullmatch(text)
+    if match:
+        month = _day(match[1], match[2] or match[3], "1")
+        return month if isinstance(month, date) else Wrong("BAD_MONTH")
+    match = _DAY.fullmatch(text)
+    if match:
+        day = _day(match[1], match[2] or match[5], match[3] or match[6])
+        return day.replace(day=1) if isinstance(day, date) else Wrong("BAD_MONTH")
+    if _SOMETHING_LIKE_A_DAY.fullmatch(text):
+        return Wrong("AMBIGUOUS_DATE", {"example": "201309"})
+    return Wrong("BAD_MONTH")
+
+
+def _day(year: str, month: str, day: str) -> date | Wrong:
+    try:
+        found = date(int(year), int(month), int(day))
+    except ValueError:
+        return Wrong("BAD_DATE")
+    return found if found.year >= 1900 else Wrong("BAD_DATE")
+
+
+def _period(_column: Column, text: str, school: School) -> Any:
+    match = _PERIOD.fullmatch(text)
+    if match is None:
+        return Wrong("BAD_PERIOD")
+    ends = [end if end == "长期" else _date(_column, end, school) for end in match.groups()]
+    if any(isinstance(end, Wrong) for end in ends) or (ends[1] != "长期" and ends[0] > ends[1]):
+        return Wrong("BAD_PERIOD")
+    return "-".join(end if end == "长期" else f"{end:%Y.%m.%d}" for end in ends)
+
+
+def _distance(_column: Column, text: str, _school: School) -> Any:
+    match = _DISTANCE.fullmatch(text)
+    return Decimal(match[1]) if match else Wrong("BAD_DISTANCE")
+
+
+def _division(_column: Column, text: str, _school: School) -> Any:
+    if _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    if not re.fullmatch(r"[0-9]{12}", text):
+        return Wrong("BAD_DIVISION")
+    return text if divisions.known(text[:6]) else Wrong("UNKNOWN_DIVISION")
+
+
+def _school(_column: Column, text: str, school: School) -> Any:
+    if _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    return text if text == school.code else Wrong("ROW_NOT_YOUR_SCHOOL")
+
+
+def _class(_column: Column, text: str, school: School) -> Any:
+    if text in school.class_numbers:
+        return text
+    numbers = sorted(school.class_numbers)
+    named = "、".join(numbers[:10]) + (f"……（共 {len(numbers)} 个）" if len(numbers) > 10 else "")
+    return Wrong("UNKNOWN_CLASS", {"classes": named or "—"})
+
+
+def _padded(text: str, class_numbers: Collection[str]) -> str:
+    """A class number whose leading zeros a numeric cell dropped, where only one class can be meant."""
+    meant = [number for number in class_numbers if number.lstrip("0") == text]
+    return meant[0] if len(meant) == 1 else text
+
+
+def _id_number(_column: Column, text: str, _school: School) -> Any:
+    if _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    number = identity.normalise(text)
+    if not number:
+        return None
+    return number if len(number) <= 20 else Wrong("BAD_ID_NUMBER")
+
+
+def other_id(number: str) -> bool:
+    """Whether a number could be that of a passport or permit: 4 to 20 letters and digits."""
+    return _OTHER_ID.fullmatch(number) is not None
+
+
+def _phone(_column: Column, text: str, _school: School) -> Any:
+    if _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    plain = re.sub("[\u2010-\u2015\u2212]", "-", text)
+    plain = re.sub(r"^\((0[0-9]{2,3})\)-?", r"\1-", re.sub(r"^(\+86|0086|86(?=1))-?", "", plain))
+    if re.fullmatch(r"1[0-9]{2}-[0-9]{4}-[0-9]{4}", plain):
+        plain = plain.replace("-", "")
+    return plain if _PHONE.fullmatch(plain) else Wrong("BAD_PHONE")
+
+
+def _post_code(_column: Column, text: str, _school: School) -> Any:
+    return text if re.fullmatch(r"[0-9]{6}", text) else Wrong("BAD_POST_CODE")
+
+
+def _email(column: Column, text: str, _school: School) -> Any:
+    if len(text) > column.limit:
+        return Wrong("TOO_LONG", {"limit": column.limit})
+    return text if _EMAIL.fullmatch(text) else Wrong("BAD_EMAIL")
+
+
+_PARSERS: dict[str, Callable[[Column, str, School], Any]] = {
+    "sex": _sex,
+    "yes_no": _yes_no,
+    "date": _date,
+    "month": _month,
+    "period": _period,
+    "distance": _distance,
+    "division": _division,
+    "school": _school,
+    "class": _class,
+    "id_number": _id_number,
+    "phone": _phone,
+    "post_code": _post_code,
+    "email": _email,
+}
