@@ -9,7 +9,7 @@ and starts-with is a range in the C collation. This module is the only one that 
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, false, literal_column, or_
 
 PATTERN = r"^\d{2}(\d{2}){0,2}(\.\d{10}(\.\d{7})?)?$"
 _PATTERN = re.compile(PATTERN)
@@ -40,6 +40,11 @@ def level(path: str) -> int:
     """How deep a path is: 1 province, 2 city, 3 county, 4 school, 5 class."""
     place, *below = path.split(".")
     return 3 + len(below) if below else len(place) // 2
+
+
+def below(path: ColumnElement[str], root: ColumnElement[str]) -> ColumnElement[bool]:
+    """The predicate "path is inside the root", for a root that is a column."""
+    return and_(path >= root, path < root.concat(literal_column(f"'{_AFTER_EVERY_CHILD}'")))
 
 
 def within(

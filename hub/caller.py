@@ -1,0 +1,76 @@
+"""Who is asking: an account, the grants it holds now, and the one role it acts under."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub import paths
+from hub.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A grant as held: the role, its root, what stands there, and for how long."""
+
+    role: str
+    root: str
+    code: str
+    title: str
+    since: datetime
+    until: datetime | None
+
+    def live(self, moment: datetime) -> bool:
+        """Whether the grant holds at a moment."""
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A signed-in account with all its grants, as the session look-up found it."""
+
+    id: int
+    session_id: int
+    username: str
+    name: str
+    must_change_password: bool
+    expires_at: datetime
+    grants: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account acting under one role, with that role's live roots, outermost only, in order."""
+
+    account: Account
+    role: str
+    roots: tuple[str, ...]
+    held: tuple[Held, ...]
+
+    @property
+    def shape(self) -> tuple[str, tuple[int, ...]]:
+        """What of a caller changes a plan: the role, and how many roots at which levels."""
+        return self.role, tuple(paths.level(root) for root in self.roots)
+
+    def reaches(self, path: str) -> bool:
+        """Whether a path lies inside one of the roots."""
+        return any(paths.inside(path, root) for root in self.roots)
+
+
+def act(account: Account, role: str | None, moment: datetime) -> Caller:
+    """The caller that an account is under the role it asks for, or under its first live grant's role.
+
+    Raises Forbidden if the account does not hold the role now.
+    """
+    live = tuple(held for held in account.grants if held.live(moment))
+    chosen = role or (live[0].role if live else "")
+    mine = [held.root for held in live if held.role == chosen]
+    if role and not mine:
+        raise Forbidden("ROLE_NOT_HELD", role=role[:40])
+    return Caller(account, chosen, _outermost(mine), live)
+
+
+def _outermost(roots: list[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for root in sorted(set(roots)):
+        if not kept or not paths.inside(root, kept[-1]):
+            kept.append(root)
+    return tuple(kept)

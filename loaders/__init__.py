@@ -1,0 +1,1 @@
+"""How rows reach a response: a selection becomes one SQL statement that returns finished JSON."""

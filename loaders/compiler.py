@@ -1,0 +1,285 @@
+"""The selection compiler: what a document asks under one root field becomes one statement that returns JSON.
+
+Scope gets into a statement in one place, `Compiler.within`; whether an edge needs it follows from the edge's kind
+(`loaders/declare.py`), never from the field's author.
+"""
+
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLObjectType, get_named_type, is_list_type, is_non_null_type
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from hub import paths
+from hub.models import Code, Lease
+from loaders import headcount
+from loaders.connection import Page
+from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Many, Up
+from loaders.plan import Bind, Cost, Denial, Plan
+from loaders.selection import Document, Selected
+from policies import Access, Action, Policy
+
+_DIALECT = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
+_LONGEST_ALIAS = 63
+
+SCALARS: dict[str, Callable[[ColumnElement[Any]], ColumnElement[Any]]] = {"Decimal": lambda value: cast(value, Text)}
+"""How a GraphQL scalar is written to JSON where PostgreSQL's own way is not GraphQL's: a Decimal is a string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row being answered: its columns, whether it is proven to be in scope, and its card if it may not be."""
+
+    graph: Graph
+    columns: FromClause
+    proven: bool
+    card: FromClause | None = None
+
+    @property
+    def card_fields(self) -> frozenset[str]:
+        """What the card answers."""
+        return self.graph.card.fields if self.graph.card else frozenset()
+
+
+class Compiler:
+    """Compiles one root field for one role. `scoped=False` leaves the scope to row security (a test's oracle)."""
+
+    def __init__(self, document: Document, policy: Policy, role: str, roots: int, *, scoped: bool = True) -> None:
+        self.document = document
+        self.policy = policy
+        self.role = role
+        self.roots = roots
+        self.scoped = scoped
+        self.cost = Cost(lambda _: 1)
+        self._binds: dict[str, Bind] = {}
+        self._denials: list[Denial] = []
+        self._renames: list[tuple[str, str]] = []
+        self._names = 0
+
+    def one(self, graph: Graph, field: Selected, find: Callable[[FromClause], ColumnElement[bool]]) -> Plan:
+        """The statement for one object, found by a predicate and visible by path or, for a student, by lease."""
+        table = graph.table.alias(self.name("t"))
+        seen = self.seen(graph, table)
+        query = select(*self.columns(Row(graph, table, proven=True), field, (field.key,)))
+        return self._plan(self.as_json(query.where(find(table), seen)), self.cost)
+
+    def root_list(self, graph: Graph, field: Selected, many: Many, keep: Callable[[FromClause], Any]) -> Plan:
+        """The statement for a connection over everything in scope that a predicate keeps."""
+        table = graph.table.alias(self.name("t"))
+        where = [self.within(table.c.path), keep(table)]
+        return self._plan(Page(self, graph, field, many, table, where, (field.key,)).compile(), self.cost)
+
+    def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
+        """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement."""
+        if not self.scoped:
+            return true()
+        return paths.within(
+            path, [(self._root(at, first=True), self._root(at, first=False)) for at in range(self.roots)]
+        )
+
+    def seen(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
+        """The predicate for a row reached by its id: in scope, or leased to the caller."""
+        reach = self.policy.decide(self.role, graph.noun, Action.READ)
+        inside = self.within(table.c.path) if reach.on_path else false()
+        return inside | self._leased(table) if graph.noun == "student" and self.scoped else inside
+
+    def columns(self, row: Row, field: Selected, path: tuple[str, ...]) -> list[ColumnElement[Any]]:
+        """The columns that answer what is selected under a field of an object type."""
+        kind = self.kind(field)
+        found = self.document.fields(kind, field.nodes)
+        return [self._value(row, kind, part, (*path, part.key)).label(self.alias(part.key)) for part in found]
+
+    def as_json(self, query: Select[Any]) -> Select[Any]:
+        """One row as a JSON object; its column names are the keys."""
+        name = self.name("o")
+        return select(func.row_to_json(literal_column(name))).select_from(query.subquery(name))
+
+    def bind(self, value: Bind, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+        """A parameter whose value each call computes."""
+        name = self.name("b")
+        self._binds[name] = value
+        return bindparam(name, type_=kind)
+
+    def name(self, prefix: str) -> str:
+        """A name no other part of the statement uses."""
+        self._names += 1
+        return f"{prefix}{self._names}"
+
+    def text(self, words: str) -> ColumnElement[str]:
+        """A GraphQL name as an SQL string; names hold only letters, digits and underscores."""
+        return literal_column(f"'{words}'::text")
+
+    def kind(self, field: Selected) -> GraphQLObjectType:
+        """The object type a field answers with."""
+        return typing.cast(GraphQLObjectType, get_named_type(field.definition.type))
+
+    def visible(self, graph: Graph, table: FromClause) -> Row:
+        """A row whose statement already carries, or does not need, the scope predicate."""
+        return Row(graph, table, proven=True)
+
+    def may(self, noun: str, action: Action) -> bool:
+        """Whether the role may do this with rows seen by place."""
+        return self.policy.decide(self.role, noun, action).on_path
+
+    def _value(self, row: Row, kind: GraphQLObjectType, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
+        if field.name == "__typename":
+            return self.text(kind.name)
+        declared: Declaration = field.definition.extensions["strawberry-definition"].metadata[METADATA]
+        match declared:
+            case Column() | Coded():
+                return self._leaf(row, field, declared, path)
+            case Up():
+                return self._up(row, field, declared, path)
+            case Many():
+                return self._many(row, field, declared, path)
+            case Counted():
+                return self._counted(row, field, path)
+
+    def _leaf(self, row: Row, field: Selected, declared: Column | Coded, path: tuple[str, ...]) -> ColumnElement[Any]:
+        graph = row.graph
+        if row.card is not None and field.name in row.card_fields and isinstance(declared, Column):
+            return declared.expression(row.card)
+        access = Access.READ if field.name == "id" else self.policy.access(self.role, graph.noun, field.name)
+        if isinstance(declared, Coded):
+            return self._code(row, field, declared) if access is Access.READ else self._deny(row, field, path)
+        expression = {Access.READ: declared.expression, Access.MASK: declared.masked, Access.DENY: None}[access]
+        if expression is None:
+            return self._deny(row, field, path)
+        return SCALARS.get(get_named_type(field.definition.type).name, _same)(expression(row.columns))
+
+    def _code(self, row: Row, field: Selected, declared: Coded) -> ColumnElement[Any]:
+        codes = Code.__table__.alias(self.name("t"))
+        value = row.columns.c[declared.column]
+        kind = self.kind(field)
+        parts = self.document.fields(kind, field.nodes)
+        query = select(
+            *(
+                (self.text("Code") if part.name == "__typename" else codes.c[part.name]).label(self.alias(part.key))
+                for part in parts
+            )
+        )
+        query = query.where(
+            codes.c.list == literal_column(f"'{declared.list}'"), codes.c.code == value, codes.c.until.is_(None)
+        ).correlate(row.columns)
+        return self.as_json(query).scalar_subquery()
+
+    def _up(self, row: Row, field: Selected, declared: Up, path: tuple[str, ...]) -> ColumnElement[Any]:
+        graph = self._target(field)
+        if graph.card is None:
+            raise TypeError(f"{field.name}: a type reached upwards needs a card")
+        table, card = graph.table.alias(self.name("t")), graph.card.view.alias(self.name("t"))
+        query = select(*self.columns(Row(graph, table, proven=False, card=card), field, path))
+        query = query.select_from(card.outerjoin(table, and_(table.c.id == card.c.id, self._full(graph, table))))
+        query = query.where(card.c.id == row.columns.c[declared.key]).correlate(row.columns)
+        return self.as_json(query).scalar_subquery()
+
+    def _full(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
+        return self.within(table.c.path) if self.may(graph.noun, Action.READ) else false()
+
+    def _many(self, row: Row, field: Selected, declared: Many, path: tuple[str, ...]) -> ColumnElement[Any]:
+        graph = self._target(field)
+        if not self.may(graph.noun, Action.READ):
+            return self._deny(row, field, path, graph.noun)
+        table = graph.table.alias(self.name("t"))
+        where = [declared.join(row.columns, table)]
+        if declared.kind is Kind.CROSS or not row.proven:
+            where.append(self.within(table.c.path if graph.placed else row.columns.c.path))
+        kind = field.definition.type.of_type if is_non_null_type(field.definition.type) else field.definition.type
+        if is_list_type(kind):
+            return self._whole(row, graph, field, declared, table, where, path)
+        page = Page(self, graph, field, declared, table, where, path, row.columns)
+        return page.compile().scalar_subquery()
+
+    def _whole(
+        self,
+        row: Row,
+        graph: Graph,
+        field: Selected,
+        declared: Many,
+        table: FromClause,
+        where: Sequence[ColumnElement[bool]],
+        path: tuple[str, ...],
+    ) -> ColumnElement[Any]:
+        query = select(*self.columns(Row(graph, table, proven=True), field, path)).where(*where)
+        query = query.order_by(*(table.c[key] for key in declared.order)).correlate(row.columns)
+        name = self.name("o")
+        rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), literal_column("'[]'::json"))
+        return select(rows).select_from(query.subquery(name)).scalar_subquery()
+
+    def _counted(self, row: Row, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
+        if not self.may("headcount", Action.COUNT):
+            return self._deny(row, field, path, "headcount")
+        return headcount.compile_counts(self, field, row.columns, proven=row.proven)
+
+    def _target(self, field: Selected) -> Graph:
+        kind = self.kind(field)
+        if kind.name not in GRAPHS:
+            kind = get_named_type(kind.fields["nodes"].type)
+        return GRAPHS[kind.name]
+
+    def _deny(self, row: Row, field: Selected, path: tuple[str, ...], noun: str | None = None) -> ColumnElement[Any]:
+        self._denials.append(Denial(path, noun or f"{row.graph.noun}.{field.name}"))
+        return literal_column("NULL::text")
+
+    def _leased(self, student: FromClause) -> ColumnElement[bool]:
+        held = bindparam("account", type_=BigInteger)
+        self._binds["account"] = lambda call: call.caller.account.id
+        offices = bindparam("offices", type_=postgresql.ARRAY(Text))
+        self._binds["offices"] = lambda call: list(call.caller.roots)
+        leases = Lease.__table__.alias(self.name("t"))
+        live = and_(leases.c.since <= func.now(), func.now() < leases.c.until)
+        mine = (leases.c.account_id == held) | (leases.c.office == func.any(offices))
+        return (
+            select(literal_column("1"))
+            .where(leases.c.student_id == student.c.id, live, mine)
+            .correlate(student)
+            .exists()
+        )
+
+    def _root(self, at: int, *, first: bool) -> ColumnElement[str]:
+        name = f"root{at}" if first else f"end{at}"
+        self._binds[name] = (
+            (lambda call: call.caller.roots[at]) if first else (lambda call: paths.end(call.caller.roots[at]))
+        )
+        return bindparam(name, type_=Text)
+
+    def alias(self, key: str) -> str:
+        """The column name that stands for a response key: itself, unless PostgreSQL would cut it."""
+        if len(key) <= _LONGEST_ALIAS:
+            return key
+        alias = self.name("hubkey")
+        self._renames.append((alias, key))
+        return alias
+
+    def _plan(self, query: Select[Any], cost: Cost) -> Plan:
+        compiled = query.compile(dialect=_DIALECT)
+        constants = compiled.params
+        order = compiled.positiontup or []
+        binds = tuple(self._binds.get(name) or _constant(constants[name]) for name in order)
+        return Plan(str(compiled), binds, tuple(self._denials), tuple(self._renames), cost)
+
+
+def _same(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return value
+
+
+def _constant(value: Any) -> Bind:
+    return lambda _: value

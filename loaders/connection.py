@@ -1,0 +1,230 @@
+"""Relay connections as SQL: a page by keyset, its edges and cursors, its page info, its total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    SmallInteger,
+    Text,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.types import TypeEngine
+
+from hub.errors import BadInput
+from loaders import cursor
+from loaders.plan import Call, Cost
+from loaders.selection import Selected
+
+if TYPE_CHECKING:
+    from loaders.compiler import Compiler
+    from loaders.declare import Filter, Graph, Many
+
+DEFAULT_PAGE = 50
+PAGING = frozenset({"first", "after", "last", "before"})
+EMPTY: ColumnElement[Any] = literal_column("'[]'::json")
+
+
+def page_size(call: Call, field: Selected) -> int:
+    """How many rows a page asks for. Raises BadInput for sizes out of range and for both directions at once."""
+    given = call.arguments(field)
+    forward, backward = given.get("first"), given.get("last")
+    if (forward is not None or given.get("after")) and (backward is not None or given.get("before")):
+        raise BadInput("BAD_PAGE_ARGUMENTS", field=field.key)
+    if given.get("before") and backward is None:
+        raise BadInput("BAD_PAGE_ARGUMENTS", field=field.key)
+    name = "first" if backward is None else "last"
+    asked = backward if backward is not None else forward
+    size = DEFAULT_PAGE if asked is None else int(asked)
+    if not 0 <= size <= call.settings.page_limit:
+        raise BadInput("BAD_PAGE_SIZE", field=field.key, name=name, limit=call.settings.page_limit)
+    return size
+
+
+class Page:
+    """One connection being compiled. `near` is the row that its predicate refers to, when it is nested."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        graph: Graph,
+        field: Selected,
+        many: Many,
+        table: FromClause,
+        where: Sequence[ColumnElement[bool]],
+        path: tuple[str, ...],
+        near: FromClause | None = None,
+    ) -> None:
+        given = compiler.document.arguments(field)
+        self.compiler = compiler
+        self.graph = graph
+        self.field = field
+        self.order = many.order
+        self.table = table
+        self.where = [*where, *self._filters(many, given)]
+        self.path = path
+        self.near = near
+        self.backward = given.get("last") is not None
+        self.resumed = given.get("before" if self.backward else "after") is not None
+        self.signature = f"{field.name}|{','.join(many.order)}"
+        self.size = compiler.bind(lambda call: page_size(call, field), BigInteger())
+        self.nodes: dict[str, str] = {}
+
+    def compile(self) -> Select[Any]:
+        """The statement: one row, one JSON object."""
+        compiler = self.compiler
+        outer, compiler.cost = compiler.cost, Cost(lambda call: page_size(call, self.field))
+        outer.parts.append(compiler.cost)
+        parts = compiler.document.fields(compiler.kind(self.field), self.field.nodes)
+        simple = [part.name for part in parts] == ["nodes"] and not self.backward
+        query = self._nodes_only(parts[0]) if simple else self._whole(parts)
+        compiler.cost = outer
+        return query
+
+    def _nodes_only(self, nodes: Selected) -> Select[Any]:
+        """The commonest connection by far: nothing but nodes, so no look-ahead row, no numbering, no cursors."""
+        rows = self._ordered(self._rows(self.compiler.columns(self._row(), nodes, (*self.path, nodes.key))))
+        name = self.compiler.name("n")
+        found = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), EMPTY)
+        answer = func.json_build_object(self.compiler.text(nodes.key), found)
+        return select(answer).select_from(rows.limit(self.size).subquery(name))
+
+    def _whole(self, parts: Sequence[Selected]) -> Select[Any]:
+        columns: list[ColumnElement[Any]] = [
+            cursor.encoded(self._tie(), self._keys()).label("cursor"),
+            func.row_number().over(order_by=self._directed()).label("at"),
+        ]
+        for part in parts:
+            columns += self._node_columns(part)
+        query = self._ordered(self._rows(columns)).limit(self.size + literal_column("1"))
+        rows = query.subquery(self.compiler.name("p"))
+        answer: list[ColumnElement[Any]] = []
+        for part in parts:
+            answer += [self.compiler.text(part.key), self._part(part, rows)]
+        return select(func.json_build_object(*answer)).select_from(rows)
+
+    def _node_columns(self, part: Selected) -> list[ColumnElement[Any]]:
+        """The JSON of a node, once for `nodes` and once for each `edges { node }`."""
+        path = (*self.path, part.key)
+        wanted: list[tuple[Selected, str, tuple[str, ...]]] = []
+        if part.name == "nodes":
+            wanted.append((part, part.key, path))
+        if part.name == "edges":
+            inner = self.compiler.document.fields(self.compiler.kind(part), part.nodes)
+            wanted += [(node, f"{part.key}.{node.key}", (*path, node.key)) for node in inner if node.name == "node"]
+        made: list[ColumnElement[Any]] = []
+        for field, key, at in wanted:
+            query = select(*self.compiler.columns(self._row(), field, at)).correlate(self.table)
+            label = self.nodes[key] = self.compiler.name("j")
+            made.append(self.compiler.as_json(query).scalar_subquery().label(label))
+        return made
+
+    def _part(self, part: Selected, rows: FromClause) -> ColumnElement[Any]:
+        match part.name:
+            case "nodes":
+                return self._gathered(rows, rows.c[self.nodes[part.key]])
+            case "edges":
+                return self._gathered(rows, self._edge(part, rows))
+            case "pageInfo":
+                return self._page_info(part, rows)
+            case "totalCount":
+                counted = select(func.count()).select_from(self.table).where(*self.where)
+                return self._correlated(counted).scalar_subquery()
+            case _:
+                return self.compiler.text(self.compiler.kind(self.field).name)
+
+    def _edge(self, part: Selected, rows: FromClause) -> ColumnElement[Any]:
+        kind = self.compiler.kind(part)
+        answer: list[ColumnElement[Any]] = []
+        for inner in self.compiler.document.fields(kind, part.nodes):
+            answer.append(self.compiler.text(inner.key))
+            if inner.name == "node":
+                answer.append(rows.c[self.nodes[f"{part.key}.{inner.key}"]])
+            else:
+                answer.append(rows.c.cursor if inner.name == "cursor" else self.compiler.text(kind.name))
+        return func.json_build_object(*answer)
+
+    def _page_info(self, part: Selected, rows: FromClause) -> ColumnElement[Any]:
+        more = func.count() > self.size
+        resumed: ColumnElement[Any] = literal_column("true" if self.resumed else "false")
+        values = {
+            "hasNextPage": resumed if self.backward else more,
+            "hasPreviousPage": more if self.backward else resumed,
+            "startCursor": self._cursor_of(rows, first=True),
+            "endCursor": self._cursor_of(rows, first=False),
+            "__typename": self.compiler.text("PageInfo"),
+        }
+        answer: list[ColumnElement[Any]] = []
+        for inner in self.compiler.document.fields(self.compiler.kind(part), part.nodes):
+            answer += [self.compiler.text(inner.key), values[inner.name]]
+        return func.json_build_object(*answer)
+
+    def _cursor_of(self, rows: FromClause, *, first: bool) -> ColumnElement[Any]:
+        order = rows.c.at if first is not self.backward else rows.c.at.desc()
+        every = func.array_agg(aggregate_order_by(rows.c.cursor, order), type_=ARRAY(Text))
+        return every.filter(rows.c.at <= self.size)[1]
+
+    def _gathered(self, rows: FromClause, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        order = rows.c.at.desc() if self.backward else rows.c.at
+        return func.coalesce(func.json_agg(aggregate_order_by(value, order)).filter(rows.c.at <= self.size), EMPTY)
+
+    def _rows(self, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+        query = select(*columns).select_from(self.table).where(*self.where, self._beyond())
+        return self._correlated(query)
+
+    def _correlated(self, query: Select[Any]) -> Select[Any]:
+        return query if self.near is None else query.correlate(self.near)
+
+    def _row(self) -> Any:
+        return self.compiler.visible(self.graph, self.table)
+
+    def _ordered(self, query: Select[Any]) -> Select[Any]:
+        return query.order_by(*self._directed())
+
+    def _keys(self) -> list[ColumnElement[Any]]:
+        return [self.table.c[key] for key in self.order]
+
+    def _directed(self) -> list[ColumnElement[Any]]:
+        return [key.desc() if self.backward else key for key in self._keys()]
+
+    def _beyond(self) -> ColumnElement[bool]:
+        if not self.resumed:
+            return true()
+        keys, edge = tuple_(*self._keys()), tuple_(*(self._bound(at) for at in range(len(self.order))))
+        return keys < edge if self.backward else keys > edge
+
+    def _bound(self, at: int) -> ColumnElement[Any]:
+        name = "before" if self.backward else "after"
+        kinds = [_python_kind(key.type) for key in self._keys()]
+
+        def value(call: Call) -> Any:
+            return cursor.decode(call, self.signature, call.arguments(self.field)[name], kinds)[at]
+
+        return self.compiler.bind(value, self.table.c[self.order[at]].type)
+
+    def _tie(self) -> ColumnElement[str]:
+        return self.compiler.bind(lambda call: cursor.binding(call, self.signature), Text())
+
+    def _filters(self, many: Many, given: dict[str, Any]) -> list[ColumnElement[bool]]:
+        """One predicate for each filter argument that is given; its value is a parameter."""
+        wanted = [name for name in given if name not in PAGING and given[name] is not None]
+        return [self._filter(many.filters[name], name) for name in wanted]
+
+    def _filter(self, wanted: Filter, name: str) -> ColumnElement[bool]:
+        value = self.compiler.bind(lambda call: wanted.value(call.arguments(self.field)[name]), wanted.kind)
+        return wanted.predicate(self.table, value)
+
+
+def _python_kind(column: TypeEngine[Any]) -> type:
+    return int if isinstance(column, BigInteger | SmallInteger) else str

@@ -1,0 +1,42 @@
+"""Keyset cursors: opaque, and good only for the caller, the field and the order they came from."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Text, cast, func, literal_column
+
+from hub.errors import BadInput
+from loaders.plan import Call
+
+
+def binding(call: Call, signature: str) -> str:
+    """What ties a cursor to its caller and its query."""
+    tie = f"{call.caller.account.id}|{call.caller.role}|{signature}"
+    return hashlib.blake2b(tie.encode(), digest_size=9).hexdigest()
+
+
+def encoded(tie: ColumnElement[str], keys: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+    """The cursor of a row, as SQL: base64 of the JSON array of the tie and the sort keys."""
+    array = cast(func.json_build_array(tie, *keys), Text)
+    return func.translate(
+        func.encode(func.convert_to(array, literal_column("'UTF8'")), literal_column("'base64'")),
+        literal_column("E'\\n'"),
+        literal_column("''"),
+    )
+
+
+def decode(call: Call, signature: str, text: str, kinds: Sequence[type]) -> list[Any]:
+    """The sort keys in a cursor. Raises BadInput if it is damaged, another caller's or another query's."""
+    try:
+        keys: list[Any]
+        tie, *keys = orjson.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        raise BadInput("BAD_CURSOR") from None
+    fits = len(keys) == len(kinds) and all(type(key) is kind for key, kind in zip(keys, kinds, strict=False))
+    if tie != binding(call, signature) or not fits:
+        raise BadInput("BAD_CURSOR")
+    return keys

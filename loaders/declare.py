@@ -1,0 +1,200 @@
+"""What a field of the graph *is*: a column, an edge, a count. The compiler reads these declarations and nothing else.
+
+Graph types stay plain Strawberry types; each field is made by one of the functions here, and has no resolver.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+import strawberry
+from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+
+from hub.models import Base
+
+METADATA = "loaders"
+"""The key under which a Strawberry field's metadata holds its declaration."""
+
+T = TypeVar("T", bound=type)
+Expression = Callable[[FromClause], ColumnElement[Any]]
+Join = Callable[[FromClause, FromClause], ColumnElement[bool]]
+
+
+class Kind(Enum):
+    """How an edge's far side relates to the scope of its near side; the compiler proves visibility from it alone."""
+
+    CHILD = "child"
+    """The child's path starts with the parent's: visible as the parent is."""
+    OWNED = "owned"
+    """No path of its own: visible as its owner is."""
+    CROSS = "cross"
+    """Anywhere in the tree: carries the scope predicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A value of the row. `masked` is what a role sees that may only see it masked; without one it sees nothing."""
+
+    expression: Expression
+    masked: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A code of a versioned code list, answered as `Code {code name}`."""
+
+    column: str
+    list: str
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The one row a key points at; outside the caller's scope only its card is answered."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter argument: the predicate it adds, its parameter's type, and how its value becomes that parameter."""
+
+    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool]]
+    kind: TypeEngine[Any]
+    value: Callable[[Any], Any] = lambda given: given
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """The rows that join this one, as a Relay connection (or a plain list of all, for small OWNED sets)."""
+
+    kind: Kind
+    join: Join
+    order: Sequence[str]
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many students there are at the place of this row, by the dimensions asked for."""
+
+
+Declaration = Column | Coded | Up | Many | Counted
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What of a type may be seen from below, whoever looks: a view, and the fields it answers."""
+
+    view: Table
+    fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph type's ground: its table, its noun in the policy, and how its rows are ordered by default."""
+
+    table: Table
+    noun: str
+    order: tuple[str, ...] = ("id",)
+    card: Card | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether its rows lie at a path of their own."""
+        return "path" in self.table.c
+
+
+GRAPHS: dict[str, Graph] = {}
+"""Every graph type by its GraphQL name."""
+
+
+def graph(
+    model: type[Base], noun: str, *, order: Sequence[str] = ("id",), card: Card | None = None, name: str | None = None
+) -> Callable[[T], T]:
+    """Declare a Strawberry type to be answered from a table."""
+
+    def declare(kind: T) -> T:
+        GRAPHS[name or kind.__name__] = Graph(cast(Table, model.__table__), noun, tuple(order), card)
+        return kind
+
+    return declare
+
+
+def column(
+    source: InstrumentedAttribute[Any] | Expression, description: str, *, masked: Expression | None = None
+) -> Any:
+    """A field that is a column, or an expression over the row."""
+    return _field(Column(_expression(source), masked), description)
+
+
+def coded(source: InstrumentedAttribute[Any], code_list: str, description: str) -> Any:
+    """A field that is a code of a versioned code list."""
+    return _field(Coded(source.key, code_list), description)
+
+
+def up(source: InstrumentedAttribute[Any], description: str) -> Any:
+    """A field that leads to the one row a key points at."""
+    return _field(Up(source.key), description)
+
+
+def many(
+    kind: Kind,
+    join: Join,
+    description: str,
+    *,
+    order: Sequence[str] = ("id",),
+    filters: Mapping[str, Filter] | None = None,
+    arguments: Sequence[StrawberryArgument] = (),
+) -> Any:
+    """A field that is a connection, paged by keyset over the `order` columns (NOT NULL, the last unique)."""
+    return _field(Many(kind, join, tuple(order), filters or {}), description, [*paging(), *arguments])
+
+
+def owned_list(join: Join, description: str, *, order: Sequence[str]) -> Any:
+    """A field that is the whole small list of what this row owns."""
+    return _field(Many(Kind.OWNED, join, tuple(order)), description)
+
+
+def counted(description: str, arguments: Sequence[StrawberryArgument]) -> Any:
+    """A field that counts students at the place of this row."""
+    return _field(Counted(), description, arguments)
+
+
+def argument(name: str, annotation: Any, description: str, default: Any = None, **rest: Any) -> StrawberryArgument:
+    """An argument of a declared field; optional unless a default of `strawberry.UNSET` is given."""
+    return StrawberryArgument(
+        python_name=name,
+        graphql_name=None,
+        type_annotation=StrawberryAnnotation(annotation),
+        description=description,
+        default=default,
+        **rest,
+    )
+
+
+def paging() -> list[StrawberryArgument]:
+    """The arguments of every connection."""
+    return [
+        argument("first", int | None, "How many from the front (每页数量); 50 unless told."),
+        argument("after", str | None, "Continue after this cursor (从此游标之后)."),
+        argument("last", int | None, "How many from the back."),
+        argument("before", str | None, "Continue before this cursor."),
+    ]
+
+
+def _field(declaration: Declaration, description: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:
+    made: Any = strawberry.field(description=description, metadata={METADATA: declaration})
+    made.arguments = list(arguments)
+    return made
+
+
+def _expression(source: InstrumentedAttribute[Any] | Expression) -> Expression:
+    if isinstance(source, InstrumentedAttribute):
+        key = source.key
+        return lambda row: row.c[key]
+    return source

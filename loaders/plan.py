@@ -1,0 +1,117 @@
+"""A plan: one compiled read, the values it wants, what it may cost; and the cache that keeps plans."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from graphql.execution.values import VariableValues
+
+from hub.caller import Caller
+from hub.errors import TooLarge
+from hub.settings import Settings
+from loaders import selection
+from loaders.selection import Selected
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Call:
+    """One execution of a plan: who asks, with which variables."""
+
+    caller: Caller
+    variables: VariableValues
+    settings: Settings
+    given: dict[str, Any] = field(default_factory=dict)
+    _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def arguments(self, selected: Selected) -> dict[str, Any]:
+        """The coerced arguments of a selected field."""
+        known = self._arguments.get(id(selected))
+        if known is None:
+            known = self._arguments[id(selected)] = selection.arguments(selected, self.variables)
+        return known
+
+
+Bind = Callable[[Call], Any]
+
+
+@dataclass(slots=True)
+class Cost:
+    """How many rows a part of a query may touch: its page size, times one and all that hangs on each row."""
+
+    size: Bind
+    parts: list["Cost"] = field(default_factory=list)
+
+    def rows(self, call: Call) -> int:
+        """Rows for this call."""
+        size: int = self.size(call)
+        return size * (1 + sum(part.rows(call) for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A field the role may not read: where in the answer, and its name in the policy."""
+
+    path: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One statement and everything needed to run it: binds in parameter order, denials, long keys, cost."""
+
+    sql: str
+    binds: tuple[Bind, ...]
+    denials: tuple[Denial, ...]
+    renames: tuple[tuple[str, str], ...]
+    cost: Cost
+
+    def values(self, call: Call) -> list[Any]:
+        """The statement's parameters. Raises TooLarge before any SQL when the query could touch too many rows."""
+        rows = self.cost.rows(call)
+        if rows > call.settings.row_budget:
+            raise TooLarge("TOO_COMPLEX", what=f"行数 rows {rows}", limit=call.settings.row_budget)
+        return [bind(call) for bind in self.binds]
+
+    def rename(self, answer: str) -> str:
+        """Put response keys longer than PostgreSQL's 63 bytes back in place of their aliases.
+
+        A JSON string value cannot hold the pattern: its quotes would be escaped.
+        """
+        for alias, key in self.renames:
+            answer = answer.replace(f'"{alias}":', f'"{key}":')
+        return answer
+
+
+class Cache(Generic[K, V]):
+    """A least-recently-used cache bounded by bytes; the size of an entry is what its maker says."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.bytes = 0
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """The entry, now the most recently used."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: K, value: V, size: int) -> None:
+        """Keep an entry, dropping the least recently used ones beyond the limit."""
+        if size > self.limit:
+            return
+        old = self._entries.pop(key, None)
+        self.bytes += size - (old[1] if old else 0)
+        self._entries[key] = (value, size)
+        while self.bytes > self.limit:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.bytes -= freed

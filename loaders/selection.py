@@ -1,0 +1,93 @@
+"""What a document asks of one object: its fields by response key, fragments and directives resolved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLIncludeDirective,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    SelectionSetNode,
+    TypeNameMetaFieldDef,
+    get_argument_values,
+    get_directive_values,
+    is_abstract_type,
+)
+from graphql.execution.values import VariableValues
+
+NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One field of the answer: its response key, its definition, and every node that asked for it."""
+
+    key: str
+    name: str
+    definition: GraphQLField
+    nodes: tuple[FieldNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The parts of a parsed document a compilation needs."""
+
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: VariableValues
+
+    def fields(self, kind: GraphQLObjectType, nodes: tuple[FieldNode, ...]) -> list[Selected]:
+        """The fields selected under these nodes on an object type, in the order of the answer."""
+        found: dict[str, list[FieldNode]] = {}
+        for node in nodes:
+            for field in self._walk(kind, node.selection_set):
+                found.setdefault(field.alias.value if field.alias else field.name.value, []).append(field)
+        return [Selected(key, at[0].name.value, _definition(kind, at[0]), tuple(at)) for key, at in found.items()]
+
+    def arguments(self, field: Selected) -> dict[str, Any]:
+        """The coerced arguments of a field."""
+        return arguments(field, self.variables)
+
+    def _walk(self, kind: GraphQLObjectType, selections: SelectionSetNode | None) -> Iterator[FieldNode]:
+        for selection in selections.selections if selections else ():
+            if not self._included(selection):
+                continue
+            if isinstance(selection, FieldNode):
+                yield selection
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                if condition is None or self._applies(kind, condition.name.value):
+                    yield from self._walk(kind, selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                fragment = self.fragments[selection.name.value]
+                if self._applies(kind, fragment.type_condition.name.value):
+                    yield from self._walk(kind, fragment.selection_set)
+
+    def _included(self, node: Any) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
+        if skip and skip["if"]:
+            return False
+        include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
+        return not include or bool(include["if"])
+
+    def _applies(self, kind: GraphQLObjectType, condition: str) -> bool:
+        if kind.name == condition:
+            return True
+        abstract = self.schema.get_type(condition)
+        return is_abstract_type(abstract) and self.schema.is_sub_type(abstract, kind)
+
+
+def arguments(field: Selected, variables: VariableValues) -> dict[str, Any]:
+    """The coerced arguments of a field under these variables."""
+    return get_argument_values(field.definition, field.nodes[0], variables)
+
+
+def _definition(kind: GraphQLObjectType, node: FieldNode) -> GraphQLField:
+    return TypeNameMetaFieldDef if node.name.value == "__typename" else kind.fields[node.name.value]
