@@ -7,6 +7,7 @@ and a check character by ISO 7064 MOD 11-2.
 import re
 import unicodedata
 from datetime import date
+from operator import mul
 from typing import Literal
 
 from hub import divisions
@@ -26,13 +27,14 @@ _IGNORED = re.compile("[\\s\u200b-\u200f\u2060\ufeff\\-\u2010-\u2015\u2212]+")
 
 def normalise(text: str) -> str:
     """A number as typed, made plain: full-width forms narrowed, blanks and hyphens removed, x written X."""
+    if text.isascii() and text.isalnum():
+        return text.upper()
     return _IGNORED.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def check_character(first17: str) -> str:
     """The check character of 17 digits."""
-    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, first17, strict=True))
-    return _CHECKS[total % 11]
+    return _CHECKS[sum(map(mul, _WEIGHTS, map(int, first17))) % 11]
 
 
 def verdict(

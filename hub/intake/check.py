@@ -8,7 +8,7 @@ from typing import Any, Literal
 from hub import identity
 from hub.intake import messages, values
 from hub.intake.grid import Sheet
-from hub.intake.sheet import BY_SLOT, COLUMNS, Column
+from hub.intake.sheet import COLUMNS, Column
 from hub.intake.values import School, Wrong
 
 _RESIDENT_ID, _NO_ID = "1", "Z"
@@ -88,18 +88,21 @@ def check(read: Sheet, *, school_code: str, class_numbers: Collection[str], toda
 
 def row(number: int, flat: Sequence[Any]) -> Row:
     """A row from its 71 values in the columns' order."""
-    pupil = {column.key: value for column, value in zip(COLUMNS, flat, strict=True) if not column.member}
     guardians = []
     for member, places in _MEMBERS.items():
-        attributes = {COLUMNS[place].key: flat[place] for place in places}
-        if any(value is not None for value in attributes.values()):
-            guardians.append({"number": member, **attributes})
-    return Row(number, pupil, guardians)
+        attributes = [flat[place] for place in places]
+        if attributes.count(None) < len(attributes):
+            guardians.append({"number": member, **dict(zip(_MEMBER_KEYS, attributes, strict=True))})
+    return Row(number, {key: flat[place] for key, place in _PUPIL}, guardians)
 
 
+_SLOTS = [column.slot for column in COLUMNS]
+_PUPIL = [(column.key, place) for place, column in enumerate(COLUMNS) if not column.member]
+_MEMBER_KEYS = [column.key for column in COLUMNS if column.member == 1]
 _MEMBERS = {member: [place for place, column in enumerate(COLUMNS) if column.member == member] for member in (1, 2)}
-_REQUIRED = [column for column in COLUMNS if column.required]
-_NEEDED_OF_SECOND = [BY_SLOT["guardian2.name"], BY_SLOT["guardian2.relation"]]
+_REQUIRED = [column.slot for column in COLUMNS if column.required]
+_NEEDED_OF_SECOND = ["guardian2.name", "guardian2.relation"]
+_SECOND = [_SLOTS[place] for place in _MEMBERS[2]]
 _UNSEEN: Any = object()
 
 
@@ -125,7 +128,7 @@ class _Examiner:
         if foreign is not None and foreign[0].key == "ROW_NOT_YOUR_SCHOOL":
             found = {"school_code": foreign}
         else:
-            pupil = {column.slot: value for column, value in zip(COLUMNS, flat, strict=True)}
+            pupil = dict(zip(_SLOTS, flat, strict=True))
             _require(pupil, found)
             _judge_pupil(pupil, found, self.school, self.today)
             _judge_family(pupil, found, self.today)
@@ -140,18 +143,17 @@ class _Examiner:
     def _parse(self, number: int, cells: Sequence[Any]) -> tuple[list[Any], dict[str, list[Wrong]]]:
         flat: list[Any] = []
         found: dict[str, list[Wrong]] = {}
-        for place, cell in enumerate(cells):
+        for cell, parsed, column in zip(cells, self._parsed, COLUMNS, strict=True):
             if cell is None:
-                value = None
-            elif type(cell) is str:
-                value = self._parsed[place].get(cell, _UNSEEN)
-                if value is _UNSEEN:
-                    value = values.parse(COLUMNS[place], cell, self.school, self.today)
-                    self._parsed[place][cell] = value
-            else:
-                value = values.parse(COLUMNS[place], cell, self.school, self.today)
+                flat.append(None)
+                continue
+            value = parsed.get(cell, _UNSEEN) if type(cell) is str else _UNSEEN
+            if value is _UNSEEN:
+                value = values.parse(column, cell, self.school, self.today)
+                if type(cell) is str:
+                    parsed[cell] = value
             if type(value) is Wrong:
-                found[COLUMNS[place].slot] = [value]
+                found[column.slot] = [value]
                 value = None
             flat.append(value)
         if number in self._odd_rows:
@@ -187,8 +189,7 @@ def _add(found: dict[str, list[Wrong]], slot: str, key: str, **named: Any) -> No
 
 def _require(pupil: Mapping[str, Any], found: dict[str, list[Wrong]]) -> None:
     excused = _excused(pupil)
-    for column in _REQUIRED:
-        slot = column.slot
+    for slot in _REQUIRED:
         if pupil[slot] is None and slot not in found and slot not in excused:
             _add(found, slot, "REQUIRED")
 
@@ -253,7 +254,7 @@ def _judge_number(
 
 def _judge_family(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], today: date) -> None:
     numbers = [("id_number", pupil["id_number"])]
-    second = any(pupil[COLUMNS[place].slot] is not None or COLUMNS[place].slot in found for place in _MEMBERS[2])
+    second = any(pupil[slot] is not None or slot in found for slot in _SECOND)
     for member in (1, 2) if second else (1,):
         slot = f"guardian{member}.id_number"
         _judge_number(slot, pupil, found, today, ages=_ANY_AGE)
@@ -263,9 +264,9 @@ def _judge_family(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], today
         if pupil[f"guardian{member}.relation"] == _OTHER_RELATION and pupil[f"guardian{member}.relation_note"] is None:
             _add(found, f"guardian{member}.relation_note", "RELATION_NOTE_REQUIRED")
     if second:
-        for column in _NEEDED_OF_SECOND:
-            if pupil[column.slot] is None and column.slot not in found:
-                _add(found, column.slot, "REQUIRED")
+        for slot in _NEEDED_OF_SECOND:
+            if pupil[slot] is None and slot not in found:
+                _add(found, slot, "REQUIRED")
     if pupil["id_number"] is None and "id_number" not in found:
         _require_guardian(pupil, found)
 

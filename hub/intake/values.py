@@ -86,10 +86,12 @@ def shown(cell: Any, column: Column) -> str | None:
 
 
 def _text(column: Column, cell: str, school: School, today: date) -> Any:
-    if not cell.isprintable() and _CONTROL.search(cell):
-        return Wrong("CONTROL_CHARACTERS")
+    if not cell.isprintable():
+        if _CONTROL.search(cell):
+            return Wrong("CONTROL_CHARACTERS")
+        cell = _ZERO_WIDTH.sub("", cell)
     text = cell.strip()
-    if not text or not _ZERO_WIDTH.sub("", text).strip():
+    if not text:
         return None
     if column.kind == "text":
         return _free_text(column, text)
@@ -97,8 +99,13 @@ def _text(column: Column, cell: str, school: School, today: date) -> Any:
         return _name(column, text)
     if column.kind == "code":
         return _code(column, text, school, today)
-    plain = _BLANKS.sub("", unicodedata.normalize("NFKC", text)).lstrip("'’")
+    plain = text if text.isalnum() and text.isascii() else _narrow(text)
     return _PARSERS[column.kind](column, plain, school)
+
+
+def _narrow(text: str) -> str:
+    """The text with full-width forms narrowed, without blanks and without the apostrophe that marks text."""
+    return _BLANKS.sub("", unicodedata.normalize("NFKC", text)).lstrip("'’")
 
 
 def _number(column: Column, cell: Any, school: School, today: date) -> Any:
@@ -128,7 +135,7 @@ def _day_cell(column: Column, day: date) -> Any:
 
 
 def _free_text(column: Column, text: str) -> Any:
-    text = _ZERO_WIDTH.sub("", " ".join(text.split()))
+    text = " ".join(text.split())
     if column.key == "auxiliary_number" and _SCIENTIFIC.fullmatch(text):
         return Wrong("NUMBER_LOST_DIGITS")
     return text if len(text) <= column.limit else Wrong("TOO_LONG", {"limit": column.limit})
@@ -136,7 +143,7 @@ def _free_text(column: Column, text: str) -> Any:
 
 def _name(column: Column, text: str) -> Any:
     """A person's name: letters of any script, dots between parts; blanks stay only where Latin letters need them."""
-    text = _DOTS.sub("·", _ZERO_WIDTH.sub("", " ".join(text.split())))
+    text = _DOTS.sub("·", " ".join(text.split()))
     if not _LATIN.search(text):
         text = text.replace(" ", "")
     if len(text) > column.limit:
