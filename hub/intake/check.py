@@ -216,7 +216,7 @@ def _judge_pupil(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], school
     if entry is not None:
         if (entry.year - today.year) * 12 + entry.month - today.month > _MONTHS_AHEAD:
             _add(found, "entry_month", "ENTRY_IN_FUTURE")
-        elif born is not None and entry <= born:
+        elif born is not None and entry <= born <= today:
             _add(found, "entry_month", "ENTRY_BEFORE_BIRTH")
     inclusion, disability = pupil["inclusion"], pupil["disability"] or "0"
     if "inclusion" in found or "disability" in found:
@@ -243,7 +243,7 @@ def _judge_number(
     if number is None:
         return False
     permit = len(number) == 18 and number[:6] in ("810000", "820000", "830000")
-    if kind == _RESIDENT_ID or permit or (kind is None and len(number) == 18):
+    if kind == _RESIDENT_ID or permit or (kind is None and number[:14].isdecimal()):
         for key in identity.verdict(number, today=today, **expected):
             _add(found, slot, key)
         return len(number) == 18

@@ -73,9 +73,10 @@ def read(data: bytes, limits: Limits) -> Sheet:
 def _table(book: CalamineWorkbook, title: str, limits: Limits) -> list[list[Any]]:
     try:
         page = book.get_sheet_by_name(title)
-        if page.total_height > limits.rows + 1:
+        last_row, last_column = page.end or (0, 0)
+        if last_row > limits.rows:
             raise TooLarge("TOO_MANY_ROWS", limit=limits.rows)
-        if page.total_width > limits.columns:
+        if last_column >= limits.columns:
             raise TooLarge("TOO_MANY_COLUMNS", limit=limits.columns)
         table: list[list[Any]] = page.to_python(skip_empty_area=False)
     except CalamineError:

@@ -52,8 +52,12 @@ def fill(school: SchoolSheet, rows: Iterable[Mapping[str, str]], target: str | P
     pupils: WriteOnlyWorksheet = book.create_sheet(sheet.TITLE)
     _dress(pupils, _options(school))
     pupils.append(_header(pupils))
-    for row in rows:
-        pupils.append(_cells(pupils, row))
+    try:
+        for row in rows:
+            pupils.append(_cells(pupils, row))
+    except Exception:
+        pupils.close()
+        raise
     _note(book.create_sheet(NOTES), school)
     _list(book.create_sheet(LISTS), _options(school))
     _mark(book, school)
