@@ -162,19 +162,17 @@ def _row(
     number: int, values: Sequence[Any], order: Sequence[int | None], oddities: dict[tuple[int, int], str]
 ) -> list[Cell]:
     row: list[Cell] = []
+    width = len(values)
     for position, place in enumerate(order):
-        value = None if place is None or place >= len(values) else values[place]
-        if type(value) is str:
-            if len(value) > _LONGEST_CELL:
-                oddities.setdefault((number, position), TOO_LONG)
-                value = None
-            elif not value:
-                value = None
-        elif value is not None:
+        value = "" if place is None or place >= width else values[place]
+        if type(value) is not str:
             value, fault = _number_or_day(value)
-            if fault is not None:
-                oddities.setdefault((number, position), fault)
-        row.append(None if (number, position) in oddities else value)
+        else:
+            fault = None if len(value) <= _LONGEST_CELL else TOO_LONG
+        if fault is not None:
+            oddities.setdefault((number, position), fault)
+        odd = oddities and (number, position) in oddities
+        row.append(None if odd or value == "" else value)
     return row
 
 
