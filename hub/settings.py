@@ -32,6 +32,7 @@ class Settings:
     session_cache: float = knob(1.0, "Seconds a read may rely on a session it has seen.")
     password_attempts: int = knob(5, "Wrong passwords in a row before an account is locked.")
     lock_minutes: float = knob(15.0, "Minutes an account stays locked.")
+    password_length: int = knob(10, "Shortest password allowed.")
     body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
     upload_limit: int = knob(64_000_000, "Bytes of an uploaded file.")
     row_limit: int = knob(60_000, "Rows of an imported workbook.")

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar, cast
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy import ColumnElement, FromClause, Table, TableClause
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 from strawberry.annotation import StrawberryAnnotation
@@ -90,7 +90,7 @@ Declaration = Column | Coded | Up | Many | Counted
 class Card:
     """What of a type may be seen from below, whoever looks: a view, and the fields it answers."""
 
-    view: Table
+    view: TableClause
     fields: frozenset[str]
 
 

@@ -266,4 +266,10 @@ MESSAGES: dict[str, Message] = {
         "请核对两行，删去多余的一行或改正错误的内容。",
         "Compare the two rows; delete one or correct what is wrong.",
     ),
+    "KEY_DATA_DIFFERS": _row(
+        "该生已在册，“{header}”与登记的不一致；导入不能修改关键信息。",
+        "This pupil is on the register with another value under '{header}'; an import does not change key data.",
+        "如登记有误，请附证明申请关键数据变更；如表格有误，请改正后重新上传。",
+        "If the register is wrong, request a key-data change with proof; if the sheet is wrong, correct and upload again.",
+    ),
 }

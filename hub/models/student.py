@@ -3,12 +3,18 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Sequence, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import Base, Key, Moment, Ordered, Since, Small, Version, lasting, one_of, path_shaped, shaped
 from hub.terms import EnrolmentState, Sex
+
+
+STUDENT_NUMBERS = Sequence(
+    "student_numbers", start=5_000_000, minvalue=5_000_000, maxvalue=9_999_999, cycle=True, metadata=Base.metadata
+)
+"""The sequence part of newly issued student numbers; a sample's own numbers stay below it."""
 
 
 class Student(Base):

@@ -1,0 +1,213 @@
+"""The hub as an ASGI application: GraphQL, uploads, templates, health, and GraphiQL with every asset local."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import policies
+from hub import answers, files, gate
+from hub.accounts import Sessions
+from hub.caller import Caller
+from hub.db import Database
+from hub.errors import BadInput, Forbidden, HubError, NotFound, TooLarge, Unavailable
+from hub.files import Files
+from hub.graphql import GraphQLEndpoint, Hub
+from hub.intake import template
+from hub.models import School, SchoolClass
+from hub.settings import Settings
+from loaders.read import Reader
+from policies import Action
+from schema import root
+
+STATIC = Path(__file__).with_name("static")
+SECURITY = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none';"
+        b" form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_FORM_ROOM = 10_000
+_SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def build(settings: Settings) -> Starlette:
+    """The application of one process. It starts without a database too, and is ready once there is one."""
+    database = Database(settings)
+    reader = Reader(database, settings, policies.load())
+    hub = Hub(root.build(settings), reader, Sessions(database), Files(settings.home / "files"))
+    pages = _Pages(hub)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with database:
+            yield
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", GraphQLEndpoint(hub)),
+            Route("/files", pages.upload, methods=["POST"]),
+            Route("/template", pages.template, methods=["GET"]),
+            Route("/health/live", pages.live),
+            Route("/health/ready", pages.ready),
+            Route("/", pages.home),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        lifespan=lifespan,
+        exception_handlers={HubError: _refused, 500: _broken},
+    )
+    app.add_middleware(_Secured)
+    app.state.hub = hub
+    return app
+
+
+class _Pages:
+    """The endpoints that are not GraphQL."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    async def home(self, _: Request) -> Response:
+        """GraphiQL."""
+        return FileResponse(STATIC / "graphiql" / "index.html", headers={"cache-control": "no-cache"})
+
+    async def live(self, _: Request) -> Response:
+        """The process runs."""
+        return JSONResponse({"ok": True})
+
+    async def ready(self, _: Request) -> Response:
+        """The database answers and is migrated. Raises Unavailable."""
+        async with self.hub.reader.database.reading() as connection:
+            version = await connection.fetchval("SELECT max(id) FROM policy_versions")
+        if version is None:
+            raise Unavailable
+        return JSONResponse({"ok": True})
+
+    async def upload(self, request: Request) -> Response:
+        """Store an uploaded file: multipart/form-data with one file in the field `file`."""
+        caller, policy = await self._caller(request)
+        if not policy.decide(caller.role, "file", Action.CREATE).on_path:
+            raise await self._refused(caller, "file:create")
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "multipart/form-data":
+            raise BadInput("UNSUPPORTED_MEDIA_TYPE", type=kind[:60] or "(none)", wanted="multipart/form-data")
+        limit = self.hub.reader.settings.upload_limit
+        bounded = Request(request.scope, _bounded(request.receive, limit + _FORM_ROOM, limit))
+        try:
+            async with bounded.form(max_files=1, max_fields=1) as form:
+                upload = form.get("file")
+                if upload is None or isinstance(upload, str):
+                    raise BadInput("NOT_AN_UPLOAD")
+                name, parts = upload.filename or "", _parts(upload)
+                stored = await files.store(self.hub.reader.database, self.hub.files, caller, name, parts)
+        except MultiPartException:
+            raise BadInput("NOT_AN_UPLOAD") from None
+        answer = {"id": f"file:{stored.id}", "name": stored.name, "size": stored.size, "sha256": stored.sha256}
+        return JSONResponse(answer, 201)
+
+    async def template(self, request: Request) -> Response:
+        """The workbook template of a school within reach: GET /template?school=CODE."""
+        caller, policy = await self._caller(request)
+        code = request.query_params.get("school", "")
+        sheet = await school_sheet(self.hub.reader.database, caller, code)
+        if sheet is None:
+            raise NotFound
+        if not policy.decide(caller.role, "student", Action.IMPORT).on_path:
+            raise await self._refused(caller, "student:import")
+        content = BytesIO()
+        template.write(sheet, content)
+        return Response(
+            content.getvalue(),
+            media_type=_SPREADSHEET,
+            headers={"content-disposition": f'attachment; filename="{sheet.code}.xlsx"', "cache-control": "no-store"},
+        )
+
+    async def _caller(self, request: Request) -> tuple[Caller, policies.Policy]:
+        context = await self.hub.context(request.headers)
+        return context.caller(), context.policy
+
+    async def _refused(self, caller: Caller, action: str) -> Forbidden:
+        refusal = Forbidden("FORBIDDEN", action=action)
+        await gate.refuse(self.hub.reader.database, caller, action, None, refusal)
+        return refusal
+
+
+async def school_sheet(database: Database, caller: Caller, code: str) -> template.SchoolSheet | None:
+    """A school's name and classes for its template, if it is within the caller's reach."""
+    if not re.fullmatch(r"\d{10}", code, re.ASCII):
+        return None
+    async with database.app.begin() as connection:
+        await gate.scope(connection, caller)
+        school = (await connection.execute(select(School.id, School.name).where(School.code == code))).one_or_none()
+        if school is None:
+            return None
+        query = select(SchoolClass.official_number, SchoolClass.name).where(
+            SchoolClass.school_id == school.id, SchoolClass.closed.is_(None)
+        )
+        classes = (await connection.execute(query.order_by(SchoolClass.grade, SchoolClass.number))).all()
+    return template.SchoolSheet(code, school.name, [(row.official_number, row.name) for row in classes])
+
+
+class _Secured:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, with headers."""
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *SECURITY]
+            await send(message)
+
+        await self.app(scope, receive, secured if scope["type"] == "http" else send)
+
+
+def _bounded(receive: Receive, room: int, limit: int) -> Receive:
+    """A receive that refuses once more than `room` bytes have come. Raises TooLarge naming the limit."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > room:
+            raise TooLarge("BODY_TOO_LARGE", limit=limit)
+        return message
+
+    return bounded
+
+
+async def _parts(upload: Any) -> AsyncIterator[bytes]:
+    while part := await upload.read(1 << 20):
+        yield part
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, HubError) else answers.unexpected(error)
+    speech = answers.language(request.headers.get("accept-language", ""))
+    return Response(orjson.dumps(answers.refusal(known, speech)), known.status, media_type="application/json")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    known = answers.unexpected(error)
+    speech = answers.language(request.headers.get("accept-language", ""))
+    status = 500 if known.key == "INTERNAL" else known.status
+    return Response(orjson.dumps(answers.refusal(known, speech)), status, media_type="application/json")

@@ -1,0 +1,136 @@
+"""The gate of every write: who may, where; one transaction under row security, committed at its edge."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import paths
+from hub.caller import Caller
+from hub.db import EXPIRED, LOST, Database
+from hub.errors import Forbidden, HubError, NotFound, Unauthenticated, Unavailable
+from hub.models import Audit, AuditValue, Outbox
+from hub.terms import Outcome
+from policies import Action, Policy
+
+_SCOPE = text(
+    """SELECT set_config('hub.low', :low, true), set_config('hub.high', :high, true),
+              set_config('hub.roots', :roots, true), set_config('hub.account', :account, true)"""
+)
+_LEASES = text(
+    """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
+                      WHERE since <= now() AND now() < until), ''), true)"""
+)
+_STILL_SIGNED_IN = text("SELECT id FROM sessions WHERE id = :id AND ended_at IS NULL AND expires_at > now() FOR SHARE")
+_STILL_GRANTED = text(
+    """SELECT path FROM grants WHERE role = :role AND since <= now() AND (until IS NULL OR now() < until) FOR SHARE"""
+)
+
+
+@asynccontextmanager
+async def writing(
+    database: Database, policy: Policy, caller: Caller, noun: str, action: Action, path: str
+) -> AsyncIterator[AsyncConnection]:
+    """Open the caller's transaction for an action at a path; commit it when the deed returns.
+
+    Session and grant are read again and share-locked: a revocation waits for this write, or this write sees it.
+    Refusals are audited in a transaction of their own. Raises NotFound outside the caller's reach (before Forbidden:
+    what cannot be reached does not exist), Forbidden when the role may not, Unavailable without a database.
+    """
+    try:
+        async with database.app.begin() as connection:
+            await scope(connection, caller)
+            await _again(connection, caller)
+            if not caller.reaches(path):
+                raise NotFound
+            if not policy.decide(caller.role, noun, action).on_path:
+                raise Forbidden("FORBIDDEN", action=f"{noun}:{action}")
+            yield connection
+    except HubError as refusal:
+        await refuse(database, caller, f"{noun}:{action}", path, refusal)
+        raise
+    except (*LOST, PoolTimeout) as error:
+        raise Unavailable from error
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig else None
+        if isinstance(cause, EXPIRED):
+            raise Unavailable("TIMEOUT") from error
+        if isinstance(cause, asyncpg.PostgresConnectionError) or error.connection_invalidated:
+            raise Unavailable from error
+        raise
+
+
+async def scope(connection: AsyncConnection, caller: Caller) -> None:
+    """Tell row security who acts where, for this transaction only."""
+    roots = caller.roots
+    values = {
+        "low": min(roots, default=""),
+        "high": max(map(paths.end, roots), default=""),
+        "roots": "{" + ",".join(roots) + "}",
+        "account": str(caller.account.id),
+    }
+    await connection.execute(_SCOPE, values)
+    await connection.execute(_LEASES)
+
+
+async def record(
+    connection: AsyncConnection,
+    caller: Caller,
+    action: str,
+    *,
+    about: str,
+    path: str,
+    facts: dict[str, Any],
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    event: str,
+) -> None:
+    """Write what an accepted action did: audit entry, its values apart, one event in the outbox."""
+    values = orjson.dumps([before, after], default=str, option=orjson.OPT_SORT_KEYS)
+    entry = insert(Audit).values(
+        account_id=caller.account.id,
+        role=caller.role,
+        action=action,
+        object=about,
+        path=path,
+        outcome=Outcome.ACCEPTED,
+        facts=facts,
+        values_hash=hashlib.sha256(values).digest(),
+    )
+    audit_id = (await connection.execute(entry.returning(Audit.id))).scalar_one()
+    if before is not None or after is not None:
+        await connection.execute(insert(AuditValue).values(audit_id=audit_id, before=before, after=after))
+    await connection.execute(insert(Outbox).values(kind=event, object=about, path=path, payload=facts))
+
+
+async def refuse(database: Database, caller: Caller, action: str, path: str | None, refusal: HubError) -> None:
+    """Audit a refusal, in a transaction of its own; a database that is gone cannot, and must not hide the refusal."""
+    entry = insert(Audit).values(
+        account_id=caller.account.id,
+        role=caller.role,
+        action=action,
+        path=path,
+        outcome=Outcome.REFUSED,
+        code=refusal.code,
+        facts={"key": refusal.key},
+    )
+    try:
+        async with database.app.begin() as connection:
+            await connection.execute(entry)
+    except (*LOST, PoolTimeout, DBAPIError):
+        return
+
+
+async def _again(connection: AsyncConnection, caller: Caller) -> None:
+    if (await connection.execute(_STILL_SIGNED_IN, {"id": caller.account.session_id})).first() is None:
+        raise Unauthenticated("UNAUTHENTICATED")
+    held = (await connection.execute(_STILL_GRANTED, {"role": caller.role})).scalars().all()
+    if not all(any(paths.inside(root, path) for path in held) for root in caller.roots):
+        raise Unauthenticated("UNAUTHENTICATED")

@@ -1,0 +1,314 @@
+"""A workbook comes in: its sound rows become students of the school, its faulty rows are answered one by one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import clock, gate, identity, names
+from hub.caller import Caller
+from hub.db import Database
+from hub.errors import BadInput, NotFound
+from hub.intake import workbook
+from hub.intake.check import Checked, Fault, Row
+from hub.intake.sheet import BY_SLOT, COLUMNS
+from hub.models import Import, School, SchoolClass
+from hub.terms import ImportState
+from policies import Action, Policy
+
+KEY_DATA = ("name", "sex", "birth_date", "id_type", "id_number", "class_number")
+"""What an import never changes on a record that exists: key data need proof and an approval (关键数据变更)."""
+PLAIN = tuple(column.key for column in COLUMNS if not column.member and column.key not in (*KEY_DATA, "school_code"))
+"""What an import may change: every column of the sheet that is not key data."""
+_GUARDIAN = tuple(column.key for column in COLUMNS if column.member == 1)
+_KEYS = KEY_DATA[:-1]
+_NEW = ["student_number", "school_id", "class_id", "path", "grade", "school_year", "name_key", *_KEYS, *PLAIN]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a workbook: the import's id, and the faults of the rows that were not taken."""
+
+    id: int
+    total: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    faults: list[Fault]
+
+
+@dataclass(slots=True)
+class _Sorted:
+    created: list[dict[str, Any]]
+    updated: list[dict[str, Any]]
+    unchanged: int
+    faults: list[Fault]
+
+
+async def apply(
+    database: Database, policy: Policy, caller: Caller, *, school_code: str, file_id: int, data: bytes
+) -> Done:
+    """Read a workbook of one school and put its sound rows into the register, in one transaction.
+
+    A pupil is known again by identity number, or without one by name, sex and birth date, inside the school. Known
+    pupils are updated where plain data differ; differing key data are a fault of the row. So the same file again
+    changes nothing. The school's row is locked first: of two imports at once the second waits.
+    Raises NotFound for a school out of reach, Forbidden, BadInput and TooLarge for what is wrong with the file.
+    """
+    school = await _school(database, policy, caller, school_code)
+    checked = await _examine(database, caller, school, data)
+    async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
+        await connection.execute(select(School.id).where(School.id == school.id).with_for_update())
+        classes = await _classes(connection, school.id)
+        sorted_ = await _sort(connection, school.id, classes, checked)
+        if sorted_.created:
+            await _create(connection, school, classes, sorted_.created)
+        if sorted_.updated:
+            await _update(connection, sorted_.updated)
+        return await _conclude(connection, caller, school, file_id, checked, sorted_)
+
+
+async def _school(database: Database, policy: Policy, caller: Caller, code: str) -> Any:
+    query = select(School.id, School.code, School.path, School.territory).where(School.code == code)
+    async with database.app.begin() as connection:
+        await gate.scope(connection, caller)
+        school = (await connection.execute(query)).one_or_none()
+    if school is None:
+        refusal = NotFound()
+        await gate.refuse(database, caller, "student:import", None, refusal)
+        raise refusal
+    async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path):
+        return school
+
+
+async def _examine(database: Database, caller: Caller, school: Any, data: bytes) -> Checked:
+    """Read and check in another process, before any transaction is open."""
+    async with database.app.begin() as connection:
+        await gate.scope(connection, caller)
+        classes = await _classes(connection, school.id)
+    limits = workbook.Limits(size=database.settings.upload_limit, rows=database.settings.row_limit)
+    checked = await asyncio.to_thread(
+        workbook.examine,
+        data,
+        limits,
+        school_code=school.code,
+        class_numbers=list(classes),
+        today=clock.today(),
+    )
+    if checked.total == 0:
+        raise BadInput("NO_ROWS")
+    return checked
+
+
+async def _classes(connection: AsyncConnection, school_id: int) -> dict[str, Any]:
+    query = select(
+        SchoolClass.id, SchoolClass.official_number, SchoolClass.path, SchoolClass.grade, SchoolClass.school_year
+    ).where(SchoolClass.school_id == school_id, SchoolClass.closed.is_(None))
+    return {row.official_number: row for row in await connection.execute(query)}
+
+
+async def _sort(connection: AsyncConnection, school_id: int, classes: dict[str, Any], checked: Checked) -> _Sorted:
+    """Tell new pupils from known ones, and of those the changed from the unchanged."""
+    known = await _known(connection, school_id)
+    numbers = {row.id: number for number, row in classes.items()}
+    found = _Sorted([], [], 0, [])
+    for row in checked.rows:
+        old = known.get(_identity(row.values))
+        if old is None:
+            found.created.append({"row": row, **row.values})
+            continue
+        old["class_number"] = numbers.get(old["class_id"])
+        wrong = [key for key in KEY_DATA if old[key] != row.values[key]]
+        if wrong:
+            found.faults += [_key_fault(row, key) for key in wrong]
+            continue
+        plain = {key: row.values[key] for key in PLAIN if not _same(old[key], row.values[key])}
+        family = _family(row)
+        if plain or family != old["family"]:
+            found.updated.append({"id": old["id"], "plain": plain, "row": row, "before": old})
+        else:
+            found.unchanged += 1
+    return found
+
+
+async def _known(connection: AsyncConnection, school_id: int) -> dict[Any, dict[str, Any]]:
+    columns = ", ".join(f"s.{key}" for key in [*_KEYS, *PLAIN])
+    members = ", ".join(f"'{key}', g.{key}" for key in _GUARDIAN)
+    rows = await connection.execute(
+        text(
+            f"""SELECT s.id, s.class_id, {columns}, (SELECT coalesce(json_agg(json_build_object(
+                    'position', g.position, {members}) ORDER BY g.position), '[]')
+                  FROM guardians g WHERE g.student_id = s.id) AS family
+                FROM students s WHERE s.school_id = :school"""  # noqa: S608 -- column names of this module
+        ),
+        {"school": school_id},
+    )
+    return {_identity(row._mapping): dict(row._mapping) for row in rows}
+
+
+def _identity(values: Any) -> Any:
+    number = values["id_number"]
+    return number or (values["name"], values["sex"], values["birth_date"])
+
+
+def _family(row: Row) -> list[dict[str, Any]]:
+    return [{"position": guardian["number"], **{key: guardian[key] for key in _GUARDIAN}} for guardian in row.guardians]
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new) or (old is not None and new is not None and str(old) == str(new))
+
+
+async def _create(connection: AsyncConnection, school: Any, classes: dict[str, Any], pupils: Sequence[Any]) -> None:
+    """Insert students with their numbers, family, first placement and first version: four statements, however many."""
+    numbers = await connection.execute(
+        text("SELECT nextval('student_numbers') FROM generate_series(1, :many)"), {"many": len(pupils)}
+    )
+    year = clock.today().year
+    for pupil, (sequence,) in zip(pupils, numbers, strict=True):
+        kind = "L" if pupil["id_number"] else "J"
+        place = classes[pupil["class_number"]]
+        pupil |= {
+            "student_number": _student_number(kind, school.territory, year, sequence),
+            "school_id": school.id,
+            "class_id": place.id,
+            "path": place.path,
+            "grade": place.grade,
+            "school_year": place.school_year,
+            "name_key": names.name_key(pupil["name"]),
+        }
+    columns = ", ".join(_NEW)
+    await connection.execute(
+        text(
+            f"""INSERT INTO students ({columns})
+                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
+        ),
+        {"rows": _json([{key: pupil[key] for key in _NEW} for pupil in pupils])},
+    )
+    issued = {"numbers": [pupil["student_number"] for pupil in pupils], "today": clock.today()}
+    await _add_family(connection, pupils)
+    await connection.execute(_PLACEMENTS, issued)
+    await connection.execute(_VERSIONS, issued)
+
+
+async def _add_family(connection: AsyncConnection, pupils: Sequence[Any]) -> None:
+    members = [
+        {"student_number": pupil["student_number"], **member} for pupil in pupils for member in _family(pupil["row"])
+    ]
+    columns = ", ".join(["position", *_GUARDIAN])
+    await connection.execute(
+        text(
+            f"""INSERT INTO guardians (student_id, {columns})
+                SELECT s.id, {", ".join(f"m.{key}" for key in ["position", *_GUARDIAN])}
+                FROM json_array_elements(CAST(:rows AS json)) AS line,
+                     json_populate_record(CAST(NULL AS guardians), line) AS m,
+                     students s WHERE s.student_number = line ->> 'student_number'"""  # noqa: S608 -- column names of this module
+        ),
+        {"rows": _json(members)},
+    )
+
+
+_PLACEMENTS = text(
+    """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
+       SELECT id, school_id, class_id, path, grade, school_year, :today, 'ENROLMENT'
+       FROM students WHERE student_number = ANY (:numbers)"""
+)
+_COUNTED = """s.path, s.school_year, s.grade, s.sex, s.state, s.attendance_type = '2', coalesce(s.migrant_child, false),
+              s.left_behind <> '0', s.id_number IS NULL"""
+_VERSION_COLUMNS = "path, school_year, grade, sex, state, boarding, migrant, left_behind, without_id"
+_VERSIONS = text(
+    f"""INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
+        SELECT s.id, :today, {_COUNTED} FROM students s WHERE s.student_number = ANY (:numbers)"""  # noqa: S608 -- constants
+)
+_RENEWED = text(
+    f"""WITH ended AS (
+            UPDATE student_versions v SET recorded_until = now() FROM students s
+            WHERE s.id = v.student_id AND s.id = ANY (:ids) AND v.recorded_until IS NULL
+              AND (v.{_VERSION_COLUMNS.replace(", ", ", v.")}) IS DISTINCT FROM ({_COUNTED}) RETURNING s.id)
+        INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
+        SELECT s.id, :today, {_COUNTED} FROM students s JOIN ended ON ended.id = s.id"""  # noqa: S608 -- constants
+)
+
+
+async def _update(connection: AsyncConnection, changes: Sequence[dict[str, Any]]) -> None:
+    """Bring known students' plain data and family up to their rows; what is counted leaves a new version."""
+    ids = [change["id"] for change in changes]
+    rows = [{"id": change["id"], **{key: change["row"].values[key] for key in PLAIN}} for change in changes]
+    assignments = ", ".join(f"{key} = r.{key}" for key in PLAIN)
+    await connection.execute(
+        text(
+            f"""UPDATE students s SET {assignments}, version = s.version + 1, updated_at = now()
+                FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json)) AS r WHERE s.id = r.id"""  # noqa: S608 -- column names of this module
+        ),
+        {"rows": _json(rows)},
+    )
+    await connection.execute(text("DELETE FROM guardians WHERE student_id = ANY (:ids)"), {"ids": ids})
+    columns = ", ".join(["student_id", "position", *_GUARDIAN])
+    members = [{"student_id": change["id"], **member} for change in changes for member in _family(change["row"])]
+    await connection.execute(
+        text(
+            f"""INSERT INTO guardians ({columns})
+                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS guardians), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
+        ),
+        {"rows": _json(members)},
+    )
+    await connection.execute(_RENEWED, {"ids": ids, "today": clock.today()})
+
+
+async def _conclude(
+    connection: AsyncConnection, caller: Caller, school: Any, file_id: int, checked: Checked, sorted_: _Sorted
+) -> Done:
+    faults = sorted([*checked.faults, *sorted_.faults], key=lambda fault: (fault.row, fault.column))
+    counts = {
+        "total": checked.total,
+        "created": len(sorted_.created),
+        "updated": len(sorted_.updated),
+        "unchanged": sorted_.unchanged,
+        "rejected": len({fault.row for fault in faults}),
+    }
+    taken = counts["total"] > counts["rejected"]
+    query = insert(Import).values(
+        file_id=file_id,
+        school_id=school.id,
+        account_id=caller.account.id,
+        path=school.path,
+        state=ImportState.APPLIED if taken else ImportState.REFUSED,
+        faults=[[fault.row, fault.column, fault.key] for fault in faults],
+        **counts,
+    )
+    found = (await connection.execute(query.returning(Import.id))).scalar_one()
+    before = {str(change["id"]): {key: change["before"][key] for key in change["plain"]} for change in sorted_.updated}
+    await gate.record(
+        connection,
+        caller,
+        "student:import",
+        about=f"import:{found}",
+        path=school.path,
+        facts=counts,
+        before=before,
+        after={
+            "created": [pupil["student_number"] for pupil in sorted_.created],
+            "updated": {str(change["id"]): change["plain"] for change in sorted_.updated},
+        },
+        event="STUDENTS_IMPORTED",
+    )
+    return Done(found, faults=faults, **counts)
+
+
+def _key_fault(row: Row, key: str) -> Fault:
+    column = BY_SLOT[key]
+    return Fault(row.number, column.letter, column.header, column.slot, "KEY_DATA_DIFFERS")
+
+
+def _student_number(kind: str, county: str, year: int, sequence: int) -> str:
+    digits = f"{county}{year}{sequence:07d}"
+    return kind + digits + identity.check_character(digits)
+
+
+def _json(rows: Any) -> str:
+    return orjson.dumps(rows, default=str).decode()

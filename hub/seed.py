@@ -1,0 +1,53 @@
+"""What a release brings into the database: its code lists, and the shipped policy until a province approves its own."""
+
+from datetime import date, timedelta
+
+import asyncpg
+
+import policies
+from hub import codes, db
+from hub.settings import Settings
+
+ALWAYS = date(1949, 10, 1)
+"""The first day of codes that have none of their own."""
+
+
+async def seed(settings: Settings) -> None:
+    """Bring code lists and shipped policy up to this release. A province's own approved policy is left alone."""
+    connection = await db.system_door(settings).connect()
+    try:
+        async with connection.transaction():
+            await _codes(connection)
+            await _policy(connection)
+    finally:
+        await connection.close()
+
+
+async def _codes(connection: asyncpg.Connection) -> None:
+    rows = [
+        (code_list.name, entry.code, entry.since or ALWAYS, _end(entry.until), entry.name, entry.english)
+        for code_list in codes.lists().values()
+        for entry in code_list.entries
+    ]
+    await connection.executemany(
+        """INSERT INTO codes (list, code, since, until, name, english) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (list, code, since) DO UPDATE
+           SET until = excluded.until, name = excluded.name, english = excluded.english""",
+        rows,
+    )
+
+
+async def _policy(connection: asyncpg.Connection) -> None:
+    newest = await connection.fetchrow("SELECT approved_by, sha256 FROM policy_versions ORDER BY id DESC LIMIT 1")
+    shipped = policies.load()
+    if newest is None or (newest["approved_by"] is None and newest["sha256"] != shipped.version):
+        await connection.execute(
+            "INSERT INTO policy_versions (text, sha256, note) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING",
+            policies.SHIPPED.read_text(encoding="utf-8"),
+            shipped.version,
+            "随系统发布 shipped with the release",
+        )
+
+
+def _end(last: date | None) -> date | None:
+    return None if last is None else last + timedelta(days=1)

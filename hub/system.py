@@ -1,0 +1,62 @@
+"""What must see across offices, as database role hub_system: sign-in looks up any account.
+
+Nothing else in the hub may use that role, except `hub.seed` and `hub.sample`, which run before anybody signs in.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.models import Account, Audit, Session
+
+
+async def find_account(connection: AsyncConnection, username: str) -> Any:
+    """The account of a user name, locked for the sign-in that is going on; None if there is none."""
+    query = select(Account.__table__).where(Account.username == username).with_for_update()
+    return (await connection.execute(query)).one_or_none()
+
+
+async def note_attempt(
+    connection: AsyncConnection, account_id: int, failed: int, locked_until: datetime | None
+) -> None:
+    """Remember how many wrong passwords in a row an account has seen."""
+    await connection.execute(
+        update(Account).where(Account.id == account_id).values(failed_attempts=failed, locked_until=locked_until)
+    )
+
+
+async def open_session(connection: AsyncConnection, account_id: int, token_hash: bytes, expires_at: datetime) -> None:
+    """Begin a session."""
+    await connection.execute(
+        insert(Session).values(account_id=account_id, token_hash=token_hash, expires_at=expires_at)
+    )
+
+
+async def end_sessions(connection: AsyncConnection, account_id: int, session_id: int | None, moment: datetime) -> None:
+    """End one session of an account, or all of them."""
+    query = update(Session).where(Session.account_id == account_id, Session.ended_at.is_(None))
+    if session_id is not None:
+        query = query.where(Session.id == session_id)
+    await connection.execute(query.values(ended_at=moment))
+
+
+async def set_password(connection: AsyncConnection, account_id: int, password_hash: str, moment: datetime) -> None:
+    """Give an account a password that its holder chose."""
+    await connection.execute(
+        update(Account)
+        .where(Account.id == account_id)
+        .values(
+            password_hash=password_hash,
+            password_changed_at=moment,
+            must_change_password=False,
+            failed_attempts=0,
+            version=Account.version + 1,
+        )
+    )
+
+
+async def audit(connection: AsyncConnection, **facts: Any) -> None:
+    """Write an audit entry for somebody who is not signed in yet, or was refused."""
+    await connection.execute(insert(Audit).values(**facts))

@@ -1,0 +1,158 @@
+"""Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    Node,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_enum_type,
+)
+from graphql.execution.values import VariableValues
+
+from hub.caller import Caller
+from hub.db import Database
+from hub.errors import Forbidden
+from hub.settings import Settings
+from loaders.compiler import Compiler
+from loaders.plan import Cache, Call, Denial, Plan
+from loaders.selection import NO_VARIABLES, Document, Selected
+from policies import Policy
+
+Compile = Callable[[Compiler, Selected], Plan]
+
+
+@dataclass(slots=True)
+class Reader:
+    """What one process needs to read: the database, the policy in force, the plans it has made."""
+
+    database: Database
+    settings: Settings
+    policy: Policy
+    plans: Cache[Any, Plan] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plans = Cache(self.settings.plan_cache)
+
+
+@dataclass(slots=True)
+class Reading:
+    """One request's reads: who asks, in which document, and what was denied on the way."""
+
+    reader: Reader
+    caller: Caller
+    document: str
+    variables: VariableValues = NO_VARIABLES
+    denials: list[Denial] = field(default_factory=list)
+    statements: int = 0
+
+
+async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = None, **given: Any) -> Any:
+    """Answer a root field: a Fragment of finished JSON, or None if there is nothing.
+
+    `shape` is whatever else changes the statement besides the selection; `given` are values its binds may ask for.
+    Raises Forbidden, TooLarge, BadInput before any SQL; Unavailable when the database cannot answer.
+    """
+    raw = getattr(info, "_raw_info", info)
+    plan = _plan(reading, raw, compiling, shape)
+    call = Call(reading.caller, reading.variables, reading.reader.settings, given)
+    values = plan.values(call)
+    reading.denials += plan.denials
+    reading.statements += 1
+    async with reading.reader.database.reading() as connection:
+        answer = await connection.fetchval(plan.sql, *values)
+    return None if answer is None else orjson.Fragment(plan.rename(answer))
+
+
+def denied(reading: Reading) -> list[GraphQLError]:
+    """One error for every field the role may not read, at its path in the answer."""
+    return [
+        GraphQLError("", path=list(denial.path), original_error=Forbidden("FORBIDDEN_FIELD", name=denial.name))
+        for denial in reading.denials
+    ]
+
+
+def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
+    reader, caller = reading.reader, reading.caller
+    document = Document(raw.schema, raw.fragments, reading.variables)
+    nodes = tuple(raw.field_nodes)
+    shapes = tuple(_shapes(document, nodes, raw.parent_type))
+    operation = raw.operation.name.value if raw.operation.name else None
+    path = tuple(raw.path.as_list())
+    key = (reading.document, operation, path, reader.policy.version, caller.shape, shape, shapes)
+    plan = reader.plans.get(key)
+    if plan is None:
+        node = nodes[0]
+        definition = raw.parent_type.fields[node.name.value]
+        field = Selected(str(path[-1]), node.name.value, definition, nodes)
+        plan = compiling(Compiler(document, reader.policy, caller.role, len(caller.roots)), field)
+        reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)
+    return plan
+
+
+def _shapes(document: Document, nodes: tuple[FieldNode, ...], parent: Any) -> Iterator[Any]:
+    """Everything of the variables that may change the text of a statement, over the whole selection.
+
+    Directives by value; enum arguments by value; every other argument by whether it is given.
+    """
+    variables = document.variables.coerced
+    if not variables:
+        return
+    names = _sensitive(document.schema, document.fragments, nodes, parent)
+    for name, by_value in names:
+        value = variables.get(name)
+        yield name, repr(value) if by_value else value is None
+
+
+def _sensitive(schema: GraphQLSchema, fragments: Any, nodes: tuple[FieldNode, ...], parent: Any) -> list[Any]:
+    del parent
+    found: dict[str, bool] = {}
+    seen: set[str] = set()
+
+    def visit(node: Node) -> None:
+        for directive in getattr(node, "directives", None) or ():
+            for argument in directive.arguments or ():
+                note(argument.value, by_value=True)
+        for argument in getattr(node, "arguments", None) or ():
+            note(argument.value, by_value=_by_value(schema, argument.name.value))
+        if isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+            seen.add(node.name.value)
+            walk(fragments[node.name.value].selection_set)
+        if isinstance(node, FieldNode | InlineFragmentNode):
+            walk(node.selection_set)
+
+    def walk(selections: SelectionSetNode | None) -> None:
+        for selection in selections.selections if selections else ():
+            visit(selection)
+
+    def note(value: Any, *, by_value: bool) -> None:
+        if isinstance(value, VariableNode):
+            found[value.name.value] = found.get(value.name.value, False) or by_value
+        for part in getattr(value, "values", None) or ():
+            note(part, by_value=by_value)
+        for part in getattr(value, "fields", None) or ():
+            note(part.value, by_value=by_value)
+
+    for node in nodes:
+        visit(node)
+    return sorted(found.items())
+
+
+def _by_value(schema: GraphQLSchema, argument: str) -> bool:
+    """Whether an argument of this name, on whatever field, takes an enum."""
+    cache = schema.extensions.setdefault("enum arguments", {})
+    if not cache:
+        for kind in schema.type_map.values():
+            for definition in getattr(kind, "fields", {}).values():
+                for name, taken in getattr(definition, "args", {}).items():
+                    cache[name] = cache.get(name, False) or is_enum_type(get_named_type(taken.type))
+    return bool(cache.get(argument, False))

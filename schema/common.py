@@ -1,0 +1,134 @@
+"""What every noun shares: ids, connections, codes."""
+
+import enum
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from sqlalchemy import Text, cast, literal_column
+
+from hub.errors import BadInput
+from hub.terms import EnrolmentState, Founder, ImportState, PlaceLevel, Sex, Stage
+from loaders.declare import Expression
+
+T = TypeVar("T")
+
+
+def describe(words: type[StrEnum], description: str, **values: str) -> None:
+    """Give a closed list of the register, and each of its words, a description in the schema."""
+    strawberry.enum(words, description=description)
+    definition: Any = words.__dict__["__strawberry_definition__"]
+    for value in definition.values:
+        value.description = values[value.name]
+
+
+describe(
+    PlaceLevel,
+    "Level of a place (行政级别).",
+    PROVINCE="Province (省级).",
+    CITY="City (地市级).",
+    COUNTY="County, district or county-level city (区县级).",
+)
+describe(
+    Stage,
+    "Stage of schooling (学段).",
+    PRIMARY="Primary (小学).",
+    JUNIOR="Junior high (初中).",
+    SENIOR="Senior high (普通高中).",
+)
+describe(
+    Founder,
+    "Who runs a school (举办者).",
+    EDUCATION_DEPARTMENT="An education department (教育部门).",
+    OTHER_DEPARTMENT="Another department or an enterprise (其他部门).",
+    PRIVATE="A private body (民办).",
+    UNCLEAR="Not yet clear (隶属关系不明).",
+)
+describe(Sex, "Sex as registered (性别, GB/T 2261.1).", MALE="Male (男).", FEMALE="Female (女).")
+describe(
+    EnrolmentState,
+    "Where a pupil stands (学籍状态).",
+    IN_SCHOOL="In school (在读).",
+    SUSPENDED="Suspended for a time (休学).",
+    TRANSFERRED_OUT="Transferred out of the register (转出).",
+    GRADUATED="Graduated (毕业).",
+    WITHDRAWN="Withdrawn, senior high only (退学).",
+    DROPPED_OUT="Dropped out; the record is kept (辍学).",
+    ABROAD="Abroad (出国).",
+    MISSING="Missing (失踪).",
+    OTHER_LEAVE="Left otherwise (其他离校).",
+    EXPELLED="Expelled, senior high only (开除).",
+    DEAD="Dead (死亡).",
+)
+describe(
+    ImportState,
+    "What became of an import (导入状态).",
+    APPLIED="Its sound rows are in the register (已导入).",
+    REFUSED="No row was sound; nothing changed (未导入).",
+)
+
+
+@strawberry.enum(description="What a count means by 'at this place' (统计口径).")
+class CountBy(enum.Enum):
+    """Managed from the place, or standing on its ground."""
+
+    MANAGEMENT = strawberry.enum_value("MANAGEMENT", description="Schools managed by the place (按管理).")
+    TERRITORY = strawberry.enum_value("TERRITORY", description="Schools standing in the place (属地).")
+
+
+@strawberry.enum(description="A dimension to count by (统计维度).")
+class CountDimension(enum.Enum):
+    """What the rows of a count are told apart by."""
+
+    GRADE = strawberry.enum_value("GRADE", description="Grade 1 to 12 (年级).")
+    SEX = strawberry.enum_value("SEX", description="Sex (性别).")
+    STATE = strawberry.enum_value("STATE", description="Enrolment state (学籍状态).")
+
+
+@strawberry.type(description="One option of a versioned code list (代码): the code and its present name.")
+class Code:
+    """A code with its name."""
+
+    code: str = strawberry.field(description="The code, as the standard writes it (代码).")
+    name: str = strawberry.field(description="Its Chinese name (名称).")
+
+
+@strawberry.type(description="Where a page stands in its connection (分页信息).")
+class PageInfo:
+    """Relay page info."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follow (是否有下一页).")
+    has_previous_page: bool = strawberry.field(description="Whether some come before (是否有上一页).")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first node (首个游标).")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last node (末个游标).")
+
+
+@strawberry.type(description="A node with its cursor (连接中的一项).")
+class Edge(Generic[T]):
+    """Relay edge."""
+
+    cursor: str = strawberry.field(description="Opaque; good for this caller and this query only (游标).")
+    node: T = strawberry.field(description="The node (节点).")
+
+
+@strawberry.type(description="A page of nodes (分页列表).")
+class Connection(Generic[T]):
+    """Relay connection."""
+
+    nodes: list[T] = strawberry.field(description="The nodes of this page (本页各项).")
+    edges: list[Edge[T]] = strawberry.field(description="The nodes with their cursors (带游标的各项).")
+    page_info: PageInfo = strawberry.field(description="Where this page stands (分页信息).")
+    total_count: int = strawberry.field(description="How many there are in scope, over all pages (总数).")
+
+
+def typed_id(kind: str) -> Expression:
+    """The id of a row as a typed opaque string: `student:123`."""
+    return lambda row: literal_column(f"'{kind}:'").concat(cast(row.c.id, Text))
+
+
+def key_of(kind: str, given: Any) -> int:
+    """The number in a typed id. Raises BadInput if it is not an id of this kind."""
+    name, _, digits = str(given).partition(":")
+    if name != kind or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise BadInput("BAD_ID", value=str(given)[:40], example=f"{kind}:123")
+    return int(digits)

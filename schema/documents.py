@@ -1,0 +1,101 @@
+"""Documents: parsed and validated once, kept by their text, within limits on tokens and depth."""
+
+from collections.abc import Iterator
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    Node,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+
+from hub.errors import BadInput, HubError, TooLarge
+from hub.settings import Settings
+from loaders.plan import Cache
+
+
+class Documents:
+    """The documents of one process, least recently used ones dropped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.kept: Cache[str, tuple[DocumentNode | None, list[GraphQLError]]] = Cache(settings.plan_cache)
+
+
+class DocumentCache(SchemaExtension):
+    """Takes a known document from the cache; parses, measures and validates a new one."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+
+    def on_parse(self) -> Iterator[None]:
+        """Parse, or remember. Raises what the document's faults are."""
+        context = self.execution_context
+        text = context.query or ""
+        kept = self.documents.kept.get(text)
+        if kept is None:
+            kept = self._read(text)
+            self.documents.kept.put(text, kept, 40 * len(text) + 2048)
+        document, errors = kept
+        context.graphql_document = document
+        if errors:
+            raise errors[0]
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Validate once for each text."""
+        context = self.execution_context
+        text = context.query or ""
+        document, errors = self.documents.kept.get(text) or (context.graphql_document, [])
+        if document is not None and not hasattr(document, "validated"):
+            rules = context.validation_rules
+            if not self.documents.settings.introspection:
+                rules = (*rules, NoSchemaIntrospectionCustomRule)
+            found = validate_document(context.schema._schema, document, rules)
+            document.validated = found  # type: ignore[attr-defined]  # graphql-core's nodes take attributes
+        context.pre_execution_errors = list(document.validated) if document is not None else errors  # type: ignore[attr-defined]  # set above
+        yield
+
+    def _read(self, text: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+        try:
+            document = parse(text, max_tokens=self.documents.settings.token_limit)
+        except GraphQLSyntaxError as error:
+            if "token" in error.message and "limit" in error.message:
+                limit = self.documents.settings.token_limit
+                return None, [_as_error(TooLarge("TOO_COMPLEX", what="词元数 tokens", limit=limit))]
+            return None, [error]
+        except RecursionError:
+            return None, [_as_error(BadInput("BAD_DOCUMENT", detail="nested too deeply"))]
+        limit = self.documents.settings.depth_limit
+        if _depth(document, limit) > limit:
+            return None, [_as_error(TooLarge("TOO_COMPLEX", what="层数 depth", limit=limit))]
+        return document, []
+
+
+def _as_error(error: HubError) -> GraphQLError:
+    return GraphQLError(error.key, original_error=error)
+
+
+def _depth(document: DocumentNode, limit: int) -> int:
+    """How deep fields nest, through fragments; stops looking one past the limit."""
+    fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
+
+    def deepest(node: Node, depth: int, inside: frozenset[str]) -> int:
+        if depth > limit:
+            return depth
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            known = name in fragments and name not in inside
+            return deepest(fragments[name], depth, inside | {name}) if known else depth
+        below = getattr(node, "selection_set", None)
+        here = depth + isinstance(node, FieldNode)
+        return max((deepest(part, here, inside) for part in below.selections), default=here) if below else here
+
+    return max(deepest(part, 0, frozenset()) for part in document.definitions)

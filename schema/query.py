@@ -1,0 +1,185 @@
+"""Where a query may begin: look-ups by code or id, lists over a place."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import strawberry
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, true
+
+from hub import paths
+from hub.errors import BadInput, Forbidden
+from hub.terms import EnrolmentState
+from loaders import read
+from loaders.compiler import Compiler
+from loaders.declare import GRAPHS, Filter, Kind, Many
+from loaders.plan import Plan
+from loaders.selection import Selected
+from policies import Action
+from schema.common import Connection, key_of
+from schema.context import HubInfo, argument, found
+from schema.region import Region
+from schema.school import School
+from schema.school_class import SchoolClass
+from schema.student import STATES, Student
+
+First = Annotated[int | None, argument("How many from the front (每页数量); 50 unless told.")]
+After = Annotated[str | None, argument("Continue after this cursor (从此游标之后).")]
+Last = Annotated[int | None, argument("How many from the back (倒数数量).")]
+Before = Annotated[str | None, argument("Continue before this cursor (从此游标之前).")]
+Within = Annotated[str | None, argument("Only at or below this division code (所在行政区划).")]
+States = Annotated[list[EnrolmentState] | None, argument("Only these enrolment states (学籍状态).")]
+
+
+@strawberry.type(description="Where a query may begin (查询入口).")
+class Query:
+    """The read roots."""
+
+    @strawberry.field(description="A place by its division code (按代码查行政区划).")
+    async def region(
+        self, info: HubInfo, code: Annotated[str, argument("14, 1401 or 140105 (行政区划代码).")]
+    ) -> Region | None:
+        """A place."""
+        return await _one(info, "Region", "code", code)
+
+    @strawberry.field(description="A school by code or by id, exactly one of them (查学校).")
+    async def school(
+        self,
+        info: HubInfo,
+        code: Annotated[str | None, argument("10-digit school code (学校标识码).")] = None,
+        id: Annotated[strawberry.ID | None, argument("Opaque id (标识).")] = None,  # noqa: A002 -- GraphQL's word
+    ) -> School | None:
+        """A school."""
+        if (code is None) == (id is None):
+            raise BadInput("BAD_ONE_OF", fields="code, id")
+        return await (_one(info, "School", "code", code) if id is None else _by_id(info, "School", "school", id))
+
+    @strawberry.field(description="A class by id (查班级).")
+    async def school_class(
+        self,
+        info: HubInfo,
+        id: Annotated[strawberry.ID, argument("Opaque id (标识).")],  # noqa: A002 -- GraphQL's word
+    ) -> SchoolClass | None:
+        """A class."""
+        return await _by_id(info, "SchoolClass", "class", id)
+
+    @strawberry.field(description="A student by id or student number, exactly one of them (查学生).")
+    async def student(
+        self,
+        info: HubInfo,
+        id: Annotated[strawberry.ID | None, argument("Opaque id (标识).")] = None,  # noqa: A002 -- GraphQL's word
+        student_number: Annotated[str | None, argument("Student number (学籍号).")] = None,
+    ) -> Student | None:
+        """A student."""
+        if (id is None) == (student_number is None):
+            raise BadInput("BAD_ONE_OF", fields="id, studentNumber")
+        if id is not None:
+            return await _by_id(info, "Student", "student", id)
+        reading = info.context.reads()
+        if reading.reader.policy.access(reading.caller.role, "student", "studentNumber").value != "read":
+            raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
+        return await _one(info, "Student", "student_number", student_number)
+
+    @strawberry.field(description="Places in your area (辖区内行政区划).")
+    async def regions(
+        self,
+        info: HubInfo,
+        within: Within = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Region] | None:
+        """Places."""
+        return await _list(info, "Region", within)
+
+    @strawberry.field(description="Schools in your area (辖区内学校).")
+    async def schools(
+        self,
+        info: HubInfo,
+        within: Within = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[School] | None:
+        """Schools."""
+        return await _list(info, "School", within)
+
+    @strawberry.field(description="Classes in your area (辖区内班级).")
+    async def school_classes(
+        self,
+        info: HubInfo,
+        within: Within = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[SchoolClass] | None:
+        """Classes."""
+        return await _list(info, "SchoolClass", within)
+
+    @strawberry.field(description="Students in your area (辖区内学生).")
+    async def students(
+        self,
+        info: HubInfo,
+        within: Within = None,
+        states: States = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Student] | None:
+        """Students."""
+        return await _list(info, "Student", within, {"states": STATES})
+
+
+def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
+    """How to compile one object of a type, found by the value `key` of one column."""
+    graph = GRAPHS[kind]
+
+    def compile_one(compiler: Compiler, field: Selected) -> Plan:
+        sql = BigInteger() if column == "id" else Text()
+        key = compiler.bind(lambda call: call.given["key"], sql)
+        return compiler.one(graph, field, lambda table: table.c[column] == key)
+
+    return compile_one
+
+
+async def _one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
+    reading = info.context.reads()
+    _may(info, kind)
+    answer = await read.run(reading, info, lookup(kind, column), shape=column, key=key)
+    return await found(info, f"{GRAPHS[kind].noun}:read", answer)
+
+
+async def _by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
+    return await _one(info, kind, "id", key_of(prefix, given))
+
+
+async def _list(info: HubInfo, kind: str, within: str | None, filters: dict[str, Filter] | None = None) -> Any:
+    reading = info.context.reads()
+    _may(info, kind)
+    graph = GRAPHS[kind]
+    if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
+        return await found(info, f"{graph.noun}:read", None)
+    many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters or {})
+
+    def compile_list(compiler: Compiler, field: Selected) -> Plan:
+        def keep(table: FromClause) -> ColumnElement[bool]:
+            if within is None:
+                return true()
+            low = compiler.bind(lambda call: call.given["within"], Text())
+            high = compiler.bind(lambda call: paths.end(call.given["within"]), Text())
+            return paths.within(table.c.path, [(low, high)])
+
+        return compiler.root_list(graph, field, many, keep)
+
+    return await read.run(reading, info, compile_list, shape=within is None, within=within)
+
+
+def _may(info: HubInfo, kind: str) -> None:
+    """Refuse a role that may read nothing of this type. Raises Forbidden."""
+    noun = GRAPHS[kind].noun
+    reading = info.context.reads()
+    if reading.reader.policy.decide(reading.caller.role, noun, Action.READ).value == "none":
+        raise Forbidden("FORBIDDEN", action=f"{noun}:read")

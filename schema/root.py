@@ -1,0 +1,36 @@
+"""The schema: every noun's queries and mutations in one graph, executed with the Fragment hook."""
+
+from pathlib import Path
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from hub.settings import Settings
+from loaders.fragment import FragmentExecutor
+from schema import account, query, workbook
+from schema.documents import DocumentCache, Documents
+
+SDL = Path(__file__).with_name("schema.graphql")
+"""The schema as checked in; a test holds it to the code."""
+
+
+@strawberry.type(description="Where a query may begin (查询入口).")
+class Query(account.AccountQuery, query.Query):
+    """Every read."""
+
+
+@strawberry.type(description="What may be changed (变更入口).")
+class Mutation(account.AccountMutation, workbook.WorkbookMutation):
+    """Every write."""
+
+
+def build(settings: Settings) -> strawberry.Schema:
+    """The schema of one process, with its cache of parsed and validated documents."""
+    documents = Documents(settings)
+    return strawberry.Schema(
+        Query,
+        Mutation,
+        config=StrawberryConfig(disable_field_suggestions=not settings.introspection),
+        execution_context_class=FragmentExecutor,
+        extensions=[lambda: DocumentCache(documents)],
+    )

@@ -1,0 +1,55 @@
+"""Classes."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from sqlalchemy import column as bare
+from sqlalchemy import table as view
+
+from hub import models
+from loaders.declare import Card, Kind, column, graph, many, up
+from schema.common import Connection, typed_id
+from schema.count import Headcount, headcounts
+from schema.student import STATES, Student, states_argument
+
+if TYPE_CHECKING:
+    from schema.school import School
+
+LazySchool = Annotated["School", strawberry.lazy("schema.school")]
+
+C = models.SchoolClass
+
+
+@graph(
+    models.SchoolClass,
+    "schoolClass",
+    card=Card(view("class_cards", bare("id"), bare("name"), bare("path")), frozenset({"id", "name"})),
+    order=("path", "id"),
+)
+@strawberry.type(description="A class (班级).")
+class SchoolClass:
+    """A class."""
+
+    id: strawberry.ID = column(typed_id("class"), "Opaque id (标识).")
+    name: str = column(C.name, "Name, such as 三年级2班 (班级名称).")
+    number: str | None = column(C.number, "The hub's 7-digit number, part of the path (系统班号).")
+    official_number: str | None = column(C.official_number, "The school's class number (班号).")
+    grade: int | None = column(C.grade, "Grade; of a combined class the lowest (年级).")
+    school_year: int | None = column(C.school_year, "School year, named by its autumn (学年).")
+    combined: bool | None = column(C.combined, "Whether several grades share the room (是否复式班).")
+    length: int | None = column(C.length, "Length of schooling in years (学制).")
+    formed: date | None = column(C.formed, "Month it was formed, its first day (建班年月).")
+    teacher_name: str | None = column(C.teacher_name, "Class teacher (班主任).")
+    monitor_name: str | None = column(C.monitor_name, "Monitor (班长).")
+    closed: date | None = column(C.closed, "The day it was closed, if it is (撤销日期).")
+    school: LazySchool | None = up(C.school_id, "The school (学校).")
+    students: Connection[Student] | None = many(
+        Kind.CHILD,
+        lambda school_class, student: student.c.class_id == school_class.c.id,
+        "The roster, by name (花名册).",
+        order=("name_key", "id"),
+        filters={"states": STATES},
+        arguments=states_argument(),
+    )
+    headcounts: list[Headcount] | None = headcounts()
