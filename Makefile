@@ -30,7 +30,7 @@ check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Not formatted: run $(VENV)/bin/ruff format ."; exit 1; }
 	@$(RUN) -m mypy
-	@PYTHONPATH="$(CURDIR)" $(VENV)/bin/lint-imports
+	@PYTHONPATH="$(CURDIR)" $(VENV)/bin/lint-imports --no-logo
 	@$(RUN) -m hub schema --check
 
 schema: $(VENV)/run ## Write schema/schema.graphql from the code
