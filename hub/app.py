@@ -22,9 +22,9 @@ from hub import answers, files, gate
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
+from hub.endpoint import GraphQLEndpoint, Hub
 from hub.errors import BadInput, Forbidden, HubError, NotFound, TooLarge, Unavailable
 from hub.files import Files
-from hub.graphql import GraphQLEndpoint, Hub
 from hub.intake import template
 from hub.models import School, SchoolClass
 from hub.settings import Settings
@@ -36,8 +36,10 @@ STATIC = Path(__file__).with_name("static")
 SECURITY = (
     (
         b"content-security-policy",
-        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none';"
-        b" form-action 'self'; frame-ancestors 'none'",
+        (
+            b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none';"
+            b" form-action 'self'; frame-ancestors 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -107,19 +107,23 @@ async def record(
     audit_id = (await connection.execute(entry.returning(Audit.id))).scalar_one()
     if before is not None or after is not None:
         await connection.execute(insert(AuditValue).values(audit_id=audit_id, before=before, after=after))
-    await connection.execute(insert(Outbox).values(kind=event, object=about, path=path, payload=facts))
+    await connection.execute(insert(Outbox).inline().values(kind=event, object=about, path=path, payload=facts))
 
 
 async def refuse(database: Database, caller: Caller, action: str, path: str | None, refusal: HubError) -> None:
     """Audit a refusal, in a transaction of its own; a database that is gone cannot, and must not hide the refusal."""
-    entry = insert(Audit).values(
-        account_id=caller.account.id,
-        role=caller.role,
-        action=action,
-        path=path,
-        outcome=Outcome.REFUSED,
-        code=refusal.code,
-        facts={"key": refusal.key},
+    entry = (
+        insert(Audit)
+        .inline()
+        .values(
+            account_id=caller.account.id,
+            role=caller.role,
+            action=action,
+            path=path,
+            outcome=Outcome.REFUSED,
+            code=refusal.code,
+            facts={"key": refusal.key},
+        )
     )
     try:
         async with database.app.begin() as connection:

@@ -15,6 +15,7 @@ depends_on = None
 def upgrade() -> None:
     for extension in ("btree_gist", "pg_trgm", "fuzzystrmatch"):
         op.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
+    op.execute("CREATE SEQUENCE student_numbers START 5000000 MINVALUE 5000000 MAXVALUE 9999999 CYCLE")
     op.create_table(
         "accounts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -687,3 +688,4 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("codes")
     op.drop_table("accounts")
+    op.execute("DROP SEQUENCE student_numbers")

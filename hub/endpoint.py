@@ -82,8 +82,8 @@ class GraphQLEndpoint:
         except ClientDisconnect:
             return
         except Exception as cause:
-            error = answers.unexpected(cause)
-            response = _json(answers.refusal(error, speech), 500 if error.key == "INTERNAL" else error.status)
+            known = answers.unexpected(cause)
+            response = _json(answers.refusal(known, speech), 500 if known.key == "INTERNAL" else known.status)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

@@ -1,0 +1,221 @@
+"""The command `hub`: what an operator and a clerk do from a terminal."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import hub
+from hub import demo, migrate, seed
+from hub.app import build
+from hub.errors import HubError
+from hub.postgres import Cluster, PostgresFailed
+from hub.settings import Settings
+from schema import root
+
+app = typer.Typer(
+    help="学籍数据中心 The student-status register.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+DATABASE = "hub"
+
+Students = Annotated[int, typer.Option(help="学生人数 How many students.", min=1_000)]
+Seed = Annotated[int, typer.Option(help="随机种子 The same seed plants the same province.")]
+Port = Annotated[int | None, typer.Option(help="端口 Port to serve on.")]
+School = Annotated[str, typer.Option(help="10 位学校标识码 10-digit school code.")]
+
+
+def main() -> None:
+    """Run the command; what an operator can mend is told in a sentence, not a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        app()
+    except HubError as error:
+        console.print(f"[red]{error.text()}[/red]\n{error.text('en')}\n{error.remedy()} {error.remedy('en')}")
+        sys.exit(1)
+    except (PostgresFailed, ValueError) as error:
+        console.print(f"[red]{error}[/red]", markup=True)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="版本 Show the version.")] = False,
+) -> None:
+    """学籍数据中心 The student-status register."""
+    if show:
+        console.print(f"xueji-hub {hub.__version__}")
+        raise typer.Exit
+
+
+@app.command(name="migrate")
+def migrate_() -> None:
+    """升级数据库结构 Bring the database to this release's schema and code lists."""
+    with database() as settings:
+        console.print(f"数据库已就绪 The database is ready: {_place(settings)}")
+
+
+@app.command()
+def serve(port: Port = None) -> None:
+    """启动服务 Serve the hub until Ctrl-C."""
+    with database() as settings:
+        run(replace(settings, port=port or settings.port))
+
+
+@app.command(name="sample")
+def sample_(students: Students = 45_000, seed: Seed = 2013, truth: Path | None = None) -> None:
+    """生成样例省 Plant a sample province in an empty register, and the table of the problems planted in it."""
+    with database() as settings:
+        path = truth or settings.home / "sample-truth.csv"
+        asyncio.run(_plant(settings, students, seed, path))
+        console.print(f"样例已生成 Planted. 问题学籍清单 Planted problems: {path}")
+
+
+@app.command(name="template")
+def template_(
+    school: School, out: Annotated[Path | None, typer.Option(help="保存为 Where to save it.")] = None
+) -> None:
+    """导出导入模板 Write the import workbook of a school."""
+    with database() as settings:
+        path = out or Path(f"{school}.xlsx")
+        asyncio.run(demo.write_template(settings, school, path))
+        console.print(f"模板已保存 Saved: {path}")
+
+
+@app.command(name="import")
+def import_(
+    workbook: Path,
+    school: School,
+    username: Annotated[str, typer.Option(help="用户名 Who imports.", prompt="用户名 User name")],
+    password: Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)],
+    language: Annotated[str, typer.Option(help="zh 或 en")] = "zh",
+) -> None:
+    """导入工作簿 Import a workbook of a school, exactly as an upload does; faults are listed row by row."""
+    data = workbook.read_bytes()
+    with database() as settings, bar() as progress:
+        task = progress.add_task("读取与检查 reading", total=None)
+        done = asyncio.run(demo.import_bytes(settings, workbook.name, data, school, username, password))
+        progress.update(task, description="完成 done", total=done.total, completed=done.total)
+    table = Table("行 row", "列 column", "列名 header", "代码 code", "说明 message", "建议 remedy")
+    speech: Any = "en" if language == "en" else "zh"
+    for fault in done.faults:
+        table.add_row(str(fault.row), fault.column, fault.header, fault.key, fault.text(speech), fault.remedy(speech))
+    if done.faults:
+        console.print(table)
+    console.print(
+        f"共 {done.total} 行 rows: 新增 created {done.created}, 更新 updated {done.updated}, "
+        f"未变 unchanged {done.unchanged}, 未通过 rejected {done.rejected}"
+    )
+    if done.rejected:
+        raise typer.Exit(2)
+
+
+@app.command(name="demo")
+def demo_(port: Port = None, students: Students = 45_000, seed: Seed = 2013) -> None:
+    """演示 A sample province, a workbook imported, the hub serving; log-ins are printed."""
+    with database() as settings:
+        if asyncio.run(demo.is_empty(settings)):
+            asyncio.run(_plant(settings, students, seed, settings.home / "sample-truth.csv"))
+        else:
+            console.print(f"使用已有数据 Using the data in {_place(settings)}")
+        if not (settings.home / demo.LOG_INS).exists():
+            with console.status("建立账号、导入示例工作簿 accounts, one workbook"):
+                asyncio.run(demo.furnish(settings))
+        served = replace(settings, port=port or settings.port)
+        console.print(demo.welcome(served), soft_wrap=True, highlight=False)
+        run(served)
+
+
+@app.command(name="schema")
+def schema_(
+    check: Annotated[bool, typer.Option("--check", help="只比较 Compare with the file, change nothing.")] = False,
+) -> None:
+    """写出 GraphQL 模式 Write schema/schema.graphql, or check that it is what the code says."""
+    text = root.build(Settings()).as_str() + "\n"
+    if not check:
+        root.SDL.write_text(text, encoding="utf-8")
+    elif root.SDL.read_text(encoding="utf-8") != text:
+        console.print("schema/schema.graphql 与代码不一致 differs from the code: run `make schema` and read the diff.")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def database() -> Iterator[Settings]:
+    """Settings with a migrated database behind them: the one the environment names, or the embedded one."""
+    settings = Settings.read()
+    if settings.database_url:
+        asyncio.run(_migrate(settings, None))
+        yield settings
+        return
+    home = settings.home.absolute()
+    with Cluster(home / "postgres").serving() as cluster:
+        settings = replace(
+            settings,
+            home=home,
+            database_url=cluster.url("postgres", DATABASE),
+            app_database_url=cluster.url("hub_app", DATABASE),
+            read_database_url=cluster.url("hub_read", DATABASE),
+            system_database_url=cluster.url("hub_system", DATABASE),
+        )
+        asyncio.run(_migrate(settings, cluster.password))
+        yield settings
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A progress bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        yield progress
+
+
+def run(settings: Settings) -> None:
+    """Serve one process until a signal."""
+    config = uvicorn.Config(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run()
+
+
+def _place(settings: Settings) -> str:
+    """The database without its password."""
+    return (
+        str(settings.home / "postgres") if "host=%2F" in settings.database_url else settings.database_url.split("@")[-1]
+    )
+
+
+async def _migrate(settings: Settings, password: str | None) -> None:
+    await migrate.upgrade(settings, password=password)
+    await seed.seed(settings)
+
+
+async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
+    with bar() as progress:
+        tasks: dict[str, Any] = {}
+
+        def follow(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        await demo.plant(settings, students, seed_, truth, follow)
