@@ -1,6 +1,7 @@
 """Documents: parsed and validated once, kept by their text, within limits on tokens and depth."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from graphql import (
     DocumentNode,
@@ -21,12 +22,20 @@ from hub.settings import Settings
 from loaders.plan import Cache
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document as it was found to be: its tree, or what is wrong with it."""
+
+    tree: DocumentNode | None
+    faults: tuple[GraphQLError, ...]
+
+
 class Documents:
     """The documents of one process, least recently used ones dropped."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.kept: Cache[str, tuple[DocumentNode | None, list[GraphQLError]]] = Cache(settings.plan_cache)
+        self.kept: Cache[str, Known] = Cache(settings.plan_cache)
 
 
 class DocumentCache(SchemaExtension):
@@ -36,32 +45,28 @@ class DocumentCache(SchemaExtension):
         self.documents = documents
 
     def on_parse(self) -> Iterator[None]:
-        """Parse, or remember. Raises what the document's faults are."""
+        """Parse and validate, or remember."""
         context = self.execution_context
         text = context.query or ""
-        kept = self.documents.kept.get(text)
-        if kept is None:
-            kept = self._read(text)
-            self.documents.kept.put(text, kept, 40 * len(text) + 2048)
-        document, errors = kept
-        context.graphql_document = document
-        if errors:
-            raise errors[0]
+        known = self.documents.kept.get(text)
+        if known is None:
+            known = self._judge(text)
+            self.documents.kept.put(text, known, 40 * len(text) + 2048)
+        context.graphql_document = known.tree
+        context.pre_execution_errors = list(known.faults)
+        if known.tree is None:
+            raise known.faults[0]
         yield
 
-    def on_validate(self) -> Iterator[None]:
-        """Validate once for each text."""
-        context = self.execution_context
-        text = context.query or ""
-        document, errors = self.documents.kept.get(text) or (context.graphql_document, [])
-        if document is not None and not hasattr(document, "validated"):
-            rules = context.validation_rules
-            if not self.documents.settings.introspection:
-                rules = (*rules, NoSchemaIntrospectionCustomRule)
-            found = validate_document(context.schema._schema, document, rules)
-            document.validated = found  # type: ignore[attr-defined]  # graphql-core's nodes take attributes
-        context.pre_execution_errors = list(document.validated) if document is not None else errors  # type: ignore[attr-defined]  # set above
-        yield
+    def _judge(self, text: str) -> Known:
+        tree, faults = self._read(text)
+        if tree is None or faults:
+            return Known(None, tuple(faults))
+        rules = self.execution_context.validation_rules
+        if not self.documents.settings.introspection:
+            rules = (*rules, NoSchemaIntrospectionCustomRule)
+        found = validate_document(self.execution_context.schema._schema, tree, rules)
+        return Known(tree, tuple(found))
 
     def _read(self, text: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
         try:

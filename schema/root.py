@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
@@ -24,10 +26,17 @@ class Mutation(account.AccountMutation, workbook.WorkbookMutation):
     """Every write."""
 
 
+class HubSchema(strawberry.Schema):
+    """Strawberry's schema without its error log, which would write what callers typed; `hub.answers` logs instead."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log nothing here."""
+
+
 def build(settings: Settings) -> strawberry.Schema:
     """The schema of one process, with its cache of parsed and validated documents."""
     documents = Documents(settings)
-    return strawberry.Schema(
+    return HubSchema(
         Query,
         Mutation,
         config=StrawberryConfig(disable_field_suggestions=not settings.introspection),
