@@ -54,6 +54,11 @@ class Row:
     card: FromClause | None = None
 
     @property
+    def near(self) -> FromClause:
+        """What edges down from this row hang on: its card, if it has one, since a card always has id and path."""
+        return self.columns if self.card is None else self.card
+
+    @property
     def card_fields(self) -> frozenset[str]:
         """What the card answers."""
         return self.graph.card.fields if self.graph.card else frozenset()
@@ -199,13 +204,13 @@ class Compiler:
         if not self.may(graph.noun, Action.READ):
             return self._deny(row, field, path, graph.noun)
         table = graph.table.alias(self.name("t"))
-        where = [declared.join(row.columns, table)]
+        where = [declared.join(row.near, table)]
         if declared.kind is Kind.CROSS or not row.proven:
-            where.append(self.within(table.c.path if graph.placed else row.columns.c.path))
+            where.append(self.within(table.c.path if graph.placed else row.near.c.path))
         kind = field.definition.type.of_type if is_non_null_type(field.definition.type) else field.definition.type
         if is_list_type(kind):
             return self._whole(row, graph, field, declared, table, where, path)
-        page = Page(self, graph, field, declared, table, where, path, row.columns)
+        page = Page(self, graph, field, declared, table, where, path, row.near)
         return page.compile().scalar_subquery()
 
     def _whole(
@@ -219,7 +224,7 @@ class Compiler:
         path: tuple[str, ...],
     ) -> ColumnElement[Any]:
         query = select(*self.columns(Row(graph, table, proven=True), field, path)).where(*where)
-        query = query.order_by(*(table.c[key] for key in declared.order)).correlate(row.columns)
+        query = query.order_by(*(table.c[key] for key in declared.order)).correlate(row.near)
         name = self.name("o")
         rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), literal_column("'[]'::json"))
         return select(rows).select_from(query.subquery(name)).scalar_subquery()
@@ -227,7 +232,7 @@ class Compiler:
     def _counted(self, row: Row, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
         if not self.may("headcount", Action.COUNT):
             return self._deny(row, field, path, "headcount")
-        return headcount.compile_counts(self, field, row.columns, proven=row.proven)
+        return headcount.compile_counts(self, field, row.near, proven=row.proven)
 
     def _target(self, field: Selected) -> Graph:
         kind = self.kind(field)

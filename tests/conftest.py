@@ -1,14 +1,20 @@
 """Real PostgreSQL for every test: one cluster per run, one migrated database, emptied after a test that wrote."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import asyncpg
+import httpx
 import pytest
+from starlette.applications import Starlette
 
-from hub import db, migrate
+from hub import db, migrate, seed
+from hub.app import build
 from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
+from tests.province import Province, make_province
 
 KEPT = {"codes", "policy_versions", "alembic_version"}
 
@@ -24,6 +30,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 async def settings(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = make_settings(cluster, "hub", home=tmp_path_factory.mktemp("home"))
     await migrate.upgrade(settings, password=cluster.password)
+    await seed.seed(settings)
     return settings
 
 
@@ -44,6 +51,44 @@ async def system(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     yield connection
     await empty(connection)
     await connection.close()
+
+
+@pytest.fixture
+async def province(system: asyncpg.Connection) -> Province:
+    """The small province of the threats, with its signed-in callers."""
+    return await make_province(system)
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[Starlette]:
+    app = build(replace(settings, session_cache=0.0))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def http(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    """The hub over HTTP, in this process."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+        yield client
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(http: httpx.AsyncClient, province: Province) -> Ask:
+    """Ask the hub as one of the province's callers (None: nobody): the whole answer as JSON."""
+
+    async def asked(caller: str | None, query: str, variables: dict[str, Any] | None = None, **headers: str) -> Any:
+        if caller is not None:
+            headers["authorization"] = f"Bearer {province.tokens[caller]}"
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = await http.post("/graphql", json={"query": query, "variables": variables}, headers=named)
+        return response.json()
+
+    return asked
 
 
 async def empty(connection: asyncpg.Connection) -> None:
