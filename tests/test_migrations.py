@@ -8,13 +8,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 from alembic import command
-from conftest import make_settings
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import migrate
 from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
+from tests.conftest import make_settings
 
 ROOT = Path(__file__).parents[1]
 TABLES = {table.name for table in Base.metadata.tables.values()}
