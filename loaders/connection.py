@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
-from hub.errors import BadInput
+from hub.errors import BadInput, TooLarge
 from loaders import cursor
 from loaders.plan import Call, Cost
 from loaders.selection import Selected
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE = 50
 PAGING = frozenset({"first", "after", "last", "before"})
+_MOST_ARGUMENTS = 100
 EMPTY: ColumnElement[Any] = literal_column("'[]'::json")
 
 
@@ -112,7 +113,7 @@ class Page:
         answer: list[ColumnElement[Any]] = []
         for part in parts:
             answer += [self.compiler.text(part.key), self._part(part, rows)]
-        return select(func.json_build_object(*answer)).select_from(rows)
+        return select(_object(answer, self.field)).select_from(rows)
 
     def _node_columns(self, part: Selected) -> list[ColumnElement[Any]]:
         """The JSON of a node, once for `nodes` and once for each `edges { node }`."""
@@ -153,7 +154,7 @@ class Page:
                 answer.append(rows.c[self.nodes[f"{part.key}.{inner.key}"]])
             else:
                 answer.append(rows.c.cursor if inner.name == "cursor" else self.compiler.text(kind.name))
-        return func.json_build_object(*answer)
+        return _object(answer, part)
 
     def _page_info(self, part: Selected, rows: FromClause) -> ColumnElement[Any]:
         more = func.count() > self.size
@@ -168,7 +169,7 @@ class Page:
         answer: list[ColumnElement[Any]] = []
         for inner in self.compiler.document.fields(self.compiler.kind(part), part.nodes):
             answer += [self.compiler.text(inner.key), values[inner.name]]
-        return func.json_build_object(*answer)
+        return _object(answer, part)
 
     def _cursor_of(self, rows: FromClause, *, first: bool) -> ColumnElement[Any]:
         order = rows.c.at if first is not self.backward else rows.c.at.desc()
@@ -224,6 +225,13 @@ class Page:
     def _filter(self, wanted: Filter, name: str) -> ColumnElement[bool]:
         value = self.compiler.bind(lambda call: wanted.value(call.arguments(self.field)[name]), wanted.kind)
         return wanted.predicate(self.table, value)
+
+
+def _object(answer: Sequence[ColumnElement[Any]], field: Selected) -> ColumnElement[Any]:
+    """A JSON object of keys and values. Raises TooLarge beyond the hundred arguments PostgreSQL's functions take."""
+    if len(answer) > _MOST_ARGUMENTS:
+        raise TooLarge("TOO_COMPLEX", what=f"{field.key}", limit=_MOST_ARGUMENTS // 2)
+    return func.json_build_object(*answer)
 
 
 def _python_kind(column: TypeEngine[Any]) -> type:

@@ -1,7 +1,7 @@
 """Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -95,6 +95,8 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
         definition = raw.parent_type.fields[node.name.value]
         field = Selected(str(path[-1]), node.name.value, definition, nodes)
         plan = compiling(Compiler(document, reader.policy, caller.role, len(caller.roots)), field)
+        # The levels make the text, and so PostgreSQL's prepared plan, one of its own: a province is not a school.
+        plan = replace(plan, sql=f"/* {caller.shape[1]} */ {plan.sql}")
         reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)
     return plan
 

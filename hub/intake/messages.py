@@ -270,6 +270,6 @@ MESSAGES: dict[str, Message] = {
         "该生已在册，“{header}”与登记的不一致；导入不能修改关键信息。",
         "This pupil is on the register with another value under '{header}'; an import does not change key data.",
         "如登记有误，请附证明申请关键数据变更；如表格有误，请改正后重新上传。",
-        "If the register is wrong, request a key-data change with proof; if the sheet is wrong, correct and upload again.",
+        "If the register is wrong, request a key-data change with proof; if the sheet is, correct and upload again.",
     ),
 }

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.models.base import Base, Key, Moment, Ordered, Since, Small, Version, lasting, one_of, path_shaped, shaped
 from hub.terms import EnrolmentState, Sex
 
-
 STUDENT_NUMBERS = Sequence(
     "student_numbers", start=5_000_000, minvalue=5_000_000, maxvalue=9_999_999, cycle=True, metadata=Base.metadata
 )
