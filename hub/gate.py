@@ -26,7 +26,7 @@ _SCOPE = text(
 )
 _LEASES = text(
     """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
-                      WHERE since <= now() AND now() < until), ''), true)"""
+                      WHERE view = 'RECORD' AND since <= now() AND now() < until), ''), true)"""
 )
 _STILL_SIGNED_IN = text("SELECT id FROM sessions WHERE id = :id AND ended_at IS NULL AND expires_at > now() FOR SHARE")
 _STILL_GRANTED = text(

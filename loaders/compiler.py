@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from hub import paths
 from hub.models import Code, Lease
+from hub.terms import LeaseView
 from loaders import headcount
 from loaders.connection import Page
 from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Many, Up
@@ -181,10 +182,9 @@ class Compiler:
                 for part in parts
             )
         )
-        query = query.where(
-            codes.c.list == literal_column(f"'{declared.list}'"), codes.c.code == value, codes.c.until.is_(None)
-        ).correlate(row.columns)
-        return self.as_json(query).scalar_subquery()
+        query = query.where(codes.c.list == literal_column(f"'{declared.list}'"), codes.c.code == value)
+        newest = query.order_by(codes.c.since.desc()).limit(literal_column("1"))
+        return self.as_json(newest.correlate(row.columns)).scalar_subquery()
 
     def _up(self, row: Row, field: Selected, declared: Up, path: tuple[str, ...]) -> ColumnElement[Any]:
         graph = self._target(field)
@@ -232,7 +232,8 @@ class Compiler:
     def _counted(self, row: Row, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
         if not self.may("headcount", Action.COUNT):
             return self._deny(row, field, path, "headcount")
-        return headcount.compile_counts(self, field, row.near, proven=row.proven)
+        territorial = row.graph.noun == "region"
+        return headcount.compile_counts(self, field, row.near, proven=row.proven, territorial=territorial)
 
     def _target(self, field: Selected) -> Graph:
         kind = self.kind(field)
@@ -250,7 +251,8 @@ class Compiler:
         offices = bindparam("offices", type_=postgresql.ARRAY(Text))
         self._binds["offices"] = lambda call: list(call.caller.roots)
         leases = Lease.__table__.alias(self.name("t"))
-        live = and_(leases.c.since <= func.now(), func.now() < leases.c.until)
+        whole = leases.c.view == literal_column(f"'{LeaseView.RECORD}'")
+        live = and_(leases.c.since <= func.now(), func.now() < leases.c.until, whole)
         mine = (leases.c.account_id == held) | (leases.c.office == func.any(offices))
         return (
             select(literal_column("1"))

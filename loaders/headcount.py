@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from loaders.compiler import Compiler
 
 
-def compile_counts(compiler: Compiler, field: Selected, place: FromClause, *, proven: bool) -> ColumnElement[Any]:
+def compile_counts(
+    compiler: Compiler, field: Selected, place: FromClause, *, proven: bool, territorial: bool
+) -> ColumnElement[Any]:
     """The JSON list of counts at a row's path, by management or by territory, grouped by the dimensions asked for.
 
-    A place not proven to be in scope is counted only if it is.
+    A place not proven to be in scope is counted only if it is. Only a region has a territory (`territorial`): a school
+    or class is counted the same either way. A territorial count crosses the border of management, as numbers only.
     """
     given = compiler.document.arguments(field)
     groups = [str(getattr(group, "value", group)).lower() for group in given["groupBy"]]
     students = Student.__table__.alias(compiler.name("t"))
     states = compiler.bind(_states(field), ARRAY(Text))
-    territory = getattr(given["by"], "value", given["by"]) == "TERRITORY"
+    territory = territorial and getattr(given["by"], "value", given["by"]) == "TERRITORY"
     query = select(*_columns(compiler, field, students, groups)).correlate(place)
     if territory:
         schools = School.__table__.alias(compiler.name("t"))
