@@ -182,8 +182,8 @@ def paging() -> list[StrawberryArgument]:
     return [
         argument("first", int | None, "How many from the front (每页数量); 50 unless told."),
         argument("after", str | None, "Continue after this cursor (从此游标之后)."),
-        argument("last", int | None, "How many from the back."),
-        argument("before", str | None, "Continue before this cursor."),
+        argument("last", int | None, "How many from the back (倒数数量)."),
+        argument("before", str | None, "Continue before this cursor (从此游标之前)."),
     ]
 
 

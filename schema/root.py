@@ -1,11 +1,16 @@
 """The schema: every noun's queries and mutations in one graph, executed with the Fragment hook."""
 
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition, DecimalDefinition
 from strawberry.types import ExecutionContext
+from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
@@ -26,6 +31,14 @@ class Mutation(account.AccountMutation, workbook.WorkbookMutation):
     """Every write."""
 
 
+SCALARS: dict[object, ScalarDefinition] = {
+    date: replace(DateDefinition, description="A day, ISO 8601: 2013-09-16 (日期)."),
+    datetime: replace(DateTimeDefinition, description="A moment, ISO 8601 with +08:00 (时间)."),
+    Decimal: replace(DecimalDefinition, description="A decimal number, written as a string (小数)."),
+}
+"""The scalars beside GraphQL's own, described in the hub's words."""
+
+
 class HubSchema(strawberry.Schema):
     """Strawberry's schema without its error log, which would write what callers typed; `hub.answers` logs instead."""
 
@@ -39,7 +52,7 @@ def build(settings: Settings) -> strawberry.Schema:
     return HubSchema(
         Query,
         Mutation,
-        config=StrawberryConfig(disable_field_suggestions=not settings.introspection),
+        config=StrawberryConfig(disable_field_suggestions=not settings.introspection, scalar_map=SCALARS),
         execution_context_class=FragmentExecutor,
         extensions=[lambda: DocumentCache(documents)],
     )

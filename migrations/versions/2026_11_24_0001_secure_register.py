@@ -125,8 +125,10 @@ def _open_records() -> None:
 
 def downgrade() -> None:
     """Drop the cards and the policies; the privileges fall with the tables."""
+    op.execute("SET ROLE hub_system")
     for view in CARDS:
         op.execute(f"DROP VIEW {view}")
+    op.execute("SET ROLE hub_owner")
     op.execute(
         """DO $$ DECLARE found record; BEGIN
         FOR found IN SELECT policyname, tablename FROM pg_policies WHERE schemaname = 'public' LOOP
