@@ -23,8 +23,8 @@ MESSAGES: dict[str, Message] = {
     "UNKNOWN_OPTION": _row(
         "“{header}”的内容不在可选范围内。",
         "'{header}' is not one of the options.",
-        "请填写选项的名称而不是代码，如：{options}。",
-        "Write the name of an option, not its code, such as: {options}.",
+        "请从下拉列表中选择（填名称，不填代码），如：{options}。",
+        "Choose from the drop-down list (the name, not the code), such as: {options}.",
     ),
     "WRONG_TYPE": _row(
         "“{header}”的单元格类型不对（数字、时间或逻辑值）。",
@@ -33,9 +33,9 @@ MESSAGES: dict[str, Message] = {
         "Format the cell as text and type it again.",
     ),
     "FORMULA_NOT_ALLOWED": _row(
-        "“{header}”中是公式；公式不允许。",
+        "“{header}”中是公式；此表只接受填写的内容。",
         "'{header}' holds a formula; formulas are not allowed.",
-        "请复制后以“只粘贴值”的方式粘贴。",
+        "请复制该单元格，再以“只粘贴值”的方式粘贴回原处。",
         "Copy the cell and paste it back as a value only.",
     ),
     "ERROR_CELL": _row(
