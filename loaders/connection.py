@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
-    SmallInteger,
     Text,
     func,
     literal_column,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.types import TypeEngine
 
 from hub.errors import BadInput, TooLarge
 from loaders import cursor
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from loaders.declare import Filter, Graph, Many
 
 DEFAULT_PAGE = 50
-PAGING = frozenset({"first", "after", "last", "before"})
+NO_FILTERS = frozenset({"first", "after", "last", "before", "within"})
 _MOST_ARGUMENTS = 100
 EMPTY: ColumnElement[Any] = literal_column("'[]'::json")
 
@@ -97,7 +95,7 @@ class Page:
         """The commonest connection by far: nothing but nodes, so no look-ahead row, no numbering, no cursors."""
         rows = self._ordered(self._rows(self.compiler.columns(self._row(), nodes, (*self.path, nodes.key))))
         name = self.compiler.name("n")
-        found = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), EMPTY)
+        found = func.coalesce(func.json_agg(func.row_to_json(literal_column(f"{name}.*"))), EMPTY)
         answer = func.json_build_object(self.compiler.text(nodes.key), found)
         return select(answer).select_from(rows.limit(self.size).subquery(name))
 
@@ -207,7 +205,7 @@ class Page:
 
     def _bound(self, at: int) -> ColumnElement[Any]:
         name = "before" if self.backward else "after"
-        kinds = [_python_kind(key.type) for key in self._keys()]
+        kinds = [key.type for key in self._keys()]
 
         def value(call: Call) -> Any:
             return cursor.decode(call, self.signature, call.arguments(self.field)[name], kinds)[at]
@@ -219,7 +217,7 @@ class Page:
 
     def _filters(self, many: Many, given: dict[str, Any]) -> list[ColumnElement[bool]]:
         """One predicate for each filter argument that is given; its value is a parameter."""
-        wanted = [name for name in given if name not in PAGING and given[name] is not None]
+        wanted = [name for name in given if name not in NO_FILTERS and given[name] is not None]
         return [self._filter(many.filters[name], name) for name in wanted]
 
     def _filter(self, wanted: Filter, name: str) -> ColumnElement[bool]:
@@ -232,7 +230,3 @@ def _object(answer: Sequence[ColumnElement[Any]], field: Selected) -> ColumnElem
     if len(answer) > _MOST_ARGUMENTS:
         raise TooLarge("TOO_COMPLEX", what=f"{field.key}", limit=_MOST_ARGUMENTS // 2)
     return func.json_build_object(*answer)
-
-
-def _python_kind(column: TypeEngine[Any]) -> type:
-    return int if isinstance(column, BigInteger | SmallInteger) else str

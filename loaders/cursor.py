@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, cast, func, literal_column
+from sqlalchemy import BigInteger, ColumnElement, SmallInteger, Text, cast, func, literal_column
+from sqlalchemy.types import TypeEngine
 
 from hub.errors import BadInput
 from loaders.plan import Call
@@ -29,14 +30,22 @@ def encoded(tie: ColumnElement[str], keys: Sequence[ColumnElement[Any]]) -> Colu
     )
 
 
-def decode(call: Call, signature: str, text: str, kinds: Sequence[type]) -> list[Any]:
+def decode(call: Call, signature: str, text: str, kinds: Sequence[TypeEngine[Any]]) -> list[Any]:
     """The sort keys in a cursor. Raises BadInput if it is damaged, another caller's or another query's."""
     try:
         keys: list[Any]
         tie, *keys = orjson.loads(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError, TypeError):
         raise BadInput("BAD_CURSOR") from None
-    fits = len(keys) == len(kinds) and all(type(key) is kind for key, kind in zip(keys, kinds, strict=False))
+    fits = len(keys) == len(kinds) and all(map(_fits, keys, kinds))
     if tie != binding(call, signature) or not fits:
         raise BadInput("BAD_CURSOR")
     return keys
+
+
+def _fits(key: Any, kind: TypeEngine[Any]) -> bool:
+    """Whether PostgreSQL can take a key for its column: a cursor is only encoded, so a caller can write one."""
+    if isinstance(kind, BigInteger | SmallInteger):
+        bits = 63 if isinstance(kind, BigInteger) else 15
+        return type(key) is int and -(2**bits) <= key < 2**bits
+    return type(key) is str and "\0" not in key
