@@ -114,9 +114,9 @@ class Compiler:
         return [self._value(row, kind, part, (*path, part.key)).label(self.alias(part.key)) for part in found]
 
     def as_json(self, query: Select[Any]) -> Select[Any]:
-        """One row as a JSON object; its column names are the keys."""
+        """One row as a JSON object; its column names are the keys, even where one is the name of the row itself."""
         name = self.name("o")
-        return select(func.row_to_json(literal_column(name))).select_from(query.subquery(name))
+        return select(func.row_to_json(literal_column(f"{name}.*"))).select_from(query.subquery(name))
 
     def bind(self, value: Bind, kind: TypeEngine[Any]) -> ColumnElement[Any]:
         """A parameter whose value each call computes."""
@@ -226,7 +226,7 @@ class Compiler:
         query = select(*self.columns(Row(graph, table, proven=True), field, path)).where(*where)
         query = query.order_by(*(table.c[key] for key in declared.order)).correlate(row.near)
         name = self.name("o")
-        rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), literal_column("'[]'::json"))
+        rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(f"{name}.*"))), literal_column("'[]'::json"))
         return select(rows).select_from(query.subquery(name)).scalar_subquery()
 
     def _counted(self, row: Row, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
@@ -269,10 +269,13 @@ class Compiler:
         return bindparam(name, type_=Text)
 
     def alias(self, key: str) -> str:
-        """The column name that stands for a response key: itself, unless PostgreSQL would cut it."""
+        """The column name that stands for a response key: itself, unless PostgreSQL would cut it.
+
+        No response key holds a dollar sign, so none can be taken for an alias.
+        """
         if len(key) <= _LONGEST_ALIAS:
             return key
-        alias = self.name("hubkey")
+        alias = self.name("hubkey$")
         self._renames.append((alias, key))
         return alias
 

@@ -41,8 +41,11 @@ def compile_counts(
         query = query.group_by(*(students.c[group] for group in groups)).order_by(
             *(students.c[group] for group in groups)
         )
+    else:
+        # Without a dimension this is one total, also when `students` itself is not asked for.
+        query = query.having(literal_column("true"))
     name = compiler.name("o")
-    rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(name))), literal_column("'[]'::json"))
+    rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(f"{name}.*"))), literal_column("'[]'::json"))
     counts = select(rows).select_from(query.subquery(name)).scalar_subquery()
     return counts if proven else case((compiler.within(place.c.path), counts), else_=null())
 
