@@ -1,5 +1,6 @@
 """Documents: parsed and validated once, kept by their text, within limits on tokens and depth."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from strawberry.schema.schema import validate_document
 from hub.errors import BadInput, HubError, TooLarge
 from hub.settings import Settings
 from loaders.plan import Cache
+
+_NUL = re.compile(r"\\u(0000|\{0+\})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,12 @@ class DocumentCache(SchemaExtension):
         return Known(tree, tuple(found))
 
     def _read(self, text: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+        if _NUL.search(text):
+            return None, [_as_error(BadInput("BAD_TEXT"))]
         try:
             document = parse(text, max_tokens=self.documents.settings.token_limit)
         except GraphQLSyntaxError as error:
-            if "token" in error.message and "limit" in error.message:
+            if "tokens. Parsing aborted" in error.message:
                 limit = self.documents.settings.token_limit
                 return None, [_as_error(TooLarge("TOO_COMPLEX", what="词元数 tokens", limit=limit))]
             return None, [error]

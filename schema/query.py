@@ -75,6 +75,7 @@ class Query:
         if id is not None:
             return await _by_id(info, "Student", "student", id)
         reading = info.context.reads()
+        _may(info, "Student")
         if reading.reader.policy.access(reading.caller.role, "student", "studentNumber").value != "read":
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
         return await _one(info, "Student", "student_number", student_number)
