@@ -25,6 +25,8 @@ class Call:
     variables: VariableValues
     settings: Settings
     given: dict[str, Any] = field(default_factory=dict)
+    spent: int = 0
+    """Rows that this and the request's earlier calls may touch."""
     _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def arguments(self, selected: Selected) -> dict[str, Any]:
@@ -70,8 +72,8 @@ class Plan:
     cost: Cost
 
     def values(self, call: Call) -> list[Any]:
-        """The statement's parameters. Raises TooLarge before any SQL when the query could touch too many rows."""
-        rows = self.cost.rows(call)
+        """The statement's parameters. Raises TooLarge before any SQL when the request could touch too many rows."""
+        rows = call.spent = call.spent + self.cost.rows(call)
         if rows > call.settings.row_budget:
             raise TooLarge("TOO_COMPLEX", what=f"行数 rows {rows}", limit=call.settings.row_budget)
         return [bind(call) for bind in self.binds]

@@ -54,6 +54,7 @@ class Reading:
     variables: VariableValues = NO_VARIABLES
     denials: list[Denial] = field(default_factory=list)
     statements: int = 0
+    rows: int = 0
 
 
 async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = None, **given: Any) -> Any:
@@ -64,8 +65,9 @@ async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = N
     """
     raw = getattr(info, "_raw_info", info)
     plan = _plan(reading, raw, compiling, shape)
-    call = Call(reading.caller, reading.variables, reading.reader.settings, given)
+    call = Call(reading.caller, reading.variables, reading.reader.settings, given, reading.rows)
     values = plan.values(call)
+    reading.rows = call.spent
     reading.denials += plan.denials
     reading.statements += 1
     async with reading.reader.database.reading() as connection:
