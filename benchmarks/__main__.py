@@ -1,0 +1,22 @@
+"""`python -m benchmarks [NAME...]`: run all benchmarks, or the named ones."""
+
+import sys
+
+from benchmarks import demo_start, import_workbook, roster
+
+BENCHMARKS = {"import_workbook": import_workbook.run, "roster": roster.run, "demo_start": demo_start.run}
+
+
+def main(names: list[str]) -> int:
+    """Run benchmarks by name, in the order given; 2 for a name there is none of."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"No benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    for name in names or BENCHMARKS:
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

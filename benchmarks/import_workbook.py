@@ -1,0 +1,162 @@
+"""Import of a workbook of 2,000 rows and 71 columns, end to end, and of the same file again."""
+
+import asyncio
+import io
+import resource
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import openpyxl
+from python_calamine import CalamineWorkbook
+from sqlalchemy import event
+
+import policies
+from benchmarks import province, pupils
+from benchmarks.province import Province
+from benchmarks.result import Result, spread
+from hub import accounts, app, caller, clock, files, imports
+from hub.caller import Caller
+from hub.db import Database
+from hub.files import Files
+from hub.intake import sheet, template, workbook
+from hub.settings import Settings
+
+ROWS, ROUNDS = 2_000, 5
+PARTS = ("total", "read and check", "database", "other", "processor, reading", "processor, hub")
+
+
+def run() -> None:
+    """Measure and publish."""
+    with province.serving() as place:
+        data = asyncio.run(_workbook(place))
+        rounds = [asyncio.run(_round(place, data)) for _ in range(ROUNDS)]
+        sizes = {"students": province.STUDENTS, "rows": ROWS, "columns": 71, "bytes": len(data), "rounds": ROUNDS}
+        result = Result("import_workbook", sizes, place.postgres, target="new rows at 2,000 rows/s or more")
+    for deed in ("new", "again"):
+        for part in PARTS:
+            _add(result, f"{deed}: {part}", [found[deed][part] for found in rounds])
+    _add(result, "calamine alone", [_timed(_calamine, data) for _ in range(ROUNDS)])
+    _add(result, "openpyxl alone", [_timed(_openpyxl, data) for _ in range(2)])
+    result.publish()
+
+
+def _add(result: Result, what: str, seconds: list[float]) -> None:
+    found = spread(seconds)
+    row = {"what": what, **{f"{name} s": value for name, value in found.items()}}
+    result.add(**row, **{"rows/s": ROWS / found["median"]})
+
+
+async def _workbook(place: Province) -> bytes:
+    """A filled template of the demonstration's school: every row sound and new."""
+    async with Database(place.settings) as database:
+        clerk = await _clerk(place, database)
+        school = await app.school_sheet(database, clerk, place.log_ins["school_administrator"]["place"])
+    if school is None:
+        raise RuntimeError("the clerk's school is missing")
+    content = io.BytesIO()
+    numbers = [number for number, _ in school.classes]
+    template.fill(school, pupils.rows(school.code, numbers, ROWS), content)
+    return content.getvalue()
+
+
+async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
+    """Import into a fresh copy of the province; the clerk is signed in and has fetched the template before."""
+    async with place.copied() as settings, Database(settings) as database:
+        clerk = await _clerk(place, database)
+        code = place.log_ins["school_administrator"]["place"]
+        await app.school_sheet(database, clerk, code)
+        new = await _import(settings, database, clerk, code, data)
+        again = await _import(settings, database, clerk, code, data)
+    for done, counted in ((new["done"], "created"), (again["done"], "unchanged")):
+        if getattr(done, counted) != ROWS:
+            raise RuntimeError(f"not {ROWS} rows {counted}: {done.created=} {done.unchanged=} {done.faults[:5]}")
+    return {"new": new["parts"], "again": again["parts"]}
+
+
+async def _clerk(place: Province, database: Database) -> Caller:
+    log_in = place.log_ins["school_administrator"]
+    signed_in = await accounts.sign_in(database, log_in["username"], log_in["password"])
+    account = await accounts.Sessions(database).find(signed_in.token)
+    return caller.act(account, None, clock.now())
+
+
+async def _import(settings: Settings, database: Database, clerk: Caller, code: str, data: bytes) -> dict[str, Any]:
+    """Store the upload and apply it, as POST /files and importWorkbook do; seconds by part."""
+    policy, store = policies.load(), Files(settings.home / "files")
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield data
+
+    with _split(database) as spent:
+        started, used = time.perf_counter(), _processor_seconds()
+        stored = await files.store(database, store, clerk, "bench.xlsx", whole())
+        done = await imports.apply(database, policy, clerk, school_code=code, file_id=stored.id, data=data)
+        total, (own, child) = time.perf_counter() - started, _processor_seconds()
+    parts = {"total": total, "read and check": spent["child"], "database": spent["database"]}
+    parts["other"] = total - spent["child"] - spent["database"]
+    return {"done": done, "parts": parts | {"processor, reading": child - used[1], "processor, hub": own - used[0]}}
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Processor seconds of this process, and of the children that have ended: unlike the clock's, nobody else's."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, child = (used.ru_utime + used.ru_stime for used in spent)
+    return own, child
+
+
+@contextmanager
+def _split(database: Database) -> Iterator[dict[str, float]]:
+    """Seconds spent waiting for the reading process, and for the database's statements and commits."""
+    spent: dict[str, float] = defaultdict(float)
+    engine, examine = database.app.sync_engine, workbook.examine
+    commit = engine.dialect.do_commit
+    begun: list[float] = []
+
+    def before(*_: Any) -> None:
+        begun.append(time.perf_counter())
+
+    def after(*_: Any) -> None:
+        spent["database"] += time.perf_counter() - begun.pop()
+
+    workbook.examine = _clocked(spent, "child", examine)
+    engine.dialect.do_commit = _clocked(spent, "database", commit)
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    try:
+        yield spent
+    finally:
+        workbook.examine = examine
+        engine.dialect.do_commit = commit
+        event.remove(engine, "before_cursor_execute", before)
+        event.remove(engine, "after_cursor_execute", after)
+
+
+def _clocked(spent: dict[str, float], part: str, deed: Callable[..., Any]) -> Callable[..., Any]:
+    def clocked(*values: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return deed(*values, **named)
+        finally:
+            spent[part] += time.perf_counter() - started
+
+    return clocked
+
+
+def _timed(deed: Callable[[bytes], int], data: bytes) -> float:
+    started = time.perf_counter()
+    if deed(data) != ROWS + 1:
+        raise RuntimeError("the reader lost rows")
+    return time.perf_counter() - started
+
+
+def _calamine(data: bytes) -> int:
+    page = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_name(sheet.TITLE)
+    return len(page.to_python())
+
+
+def _openpyxl(data: bytes) -> int:
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+    return sum(1 for _ in book[sheet.TITLE].iter_rows(values_only=True))
