@@ -80,7 +80,7 @@ function SignInForm({ words, signIn }: Pick<BarProps, "words" | "signIn">) {
 type SignedInProps = Omit<BarProps, "view" | "show" | "speak" | "signIn" | "person"> & { person: Person };
 
 function SignedIn({ words, language, person, held, acting, grants, signOut, act }: SignedInProps) {
-  const places = grants.map((grant) => grant.placeName ?? grant.root).join("、");
+  const places = grants.map((grant) => grant.placeName).join("、");
   return (
     <div className="person">
       <strong>{person.name}</strong>

@@ -1,36 +1,47 @@
 /** The ready queries of the page. Each is sent as it stands; `variables` fills in the caller's own place. */
 
-import type { Grant } from "./hub";
-import { regionCode, schoolCode } from "./session";
+import type { Grant, Person } from "./hub";
+import { classNumber, regionCode, schoolCode } from "./session";
 
 export type Example = {
   key: string;
   zh: string;
   en: string;
+  /** The rights without which the hub would refuse it. */
+  needs: string[];
   query: string;
-  variables: (grant: Grant | undefined) => Record<string, unknown>;
+  /** Nothing, if the query makes no sense where this grant is rooted. */
+  variables: (grant: Grant) => Record<string, unknown> | null;
 };
 
-export const EXAMPLES: Example[] = [
-  {
-    key: "viewer",
-    zh: "我是谁，能做什么",
-    en: "Who I am and what I may do",
-    query: `query Viewer {
-  viewer {
-    name
-    username
-    roles { role root placeName placeCode }
-    can
-  }
+const anywhere = () => ({});
+
+function atSchool(grant: Grant) {
+  return schoolCode(grant) && !classNumber(grant) ? { code: schoolCode(grant) } : null;
 }
-`,
-    variables: () => ({}),
-  },
+
+function atRegion(grant: Grant) {
+  return schoolCode(grant) ? null : { code: regionCode(grant) };
+}
+
+function aboveCounty(grant: Grant) {
+  return regionCode(grant).length < 6 ? atRegion(grant) : null;
+}
+
+/** The examples that the person can run under this grant. */
+export function offered(person: Person | null, grant: Grant | undefined): Example[] {
+  if (!person || !grant) return [];
+  return EXAMPLES.filter(
+    ({ needs, variables }) => needs.every((right) => person.can.includes(right)) && variables(grant),
+  );
+}
+
+const EXAMPLES: Example[] = [
   {
     key: "classes",
     zh: "本校班级与学生",
     en: "My school's classes with their students",
+    needs: ["school:read", "schoolClass:read", "student:read"],
     query: `query SchoolClasses($code: String!) {
   school(code: $code) {
     name
@@ -41,52 +52,130 @@ export const EXAMPLES: Example[] = [
         officialNumber
         students(first: 50) {
           totalCount
-          nodes { id name sex birthDate studentNumber }
+          nodes { name sex birthDate studentNumber }
         }
       }
     }
   }
 }
 `,
-    variables: (grant) => ({ code: schoolCode(grant) }),
+    variables: atSchool,
   },
   {
-    key: "counts",
-    zh: "辖区各校按年级、性别的人数",
-    en: "Counts of a place's schools by grade and sex",
-    query: `query SchoolCounts($code: String!) {
-  region(code: $code) {
-    code
+    key: "headcounts",
+    zh: "本校按年级、性别的人数",
+    en: "My school's headcounts by grade and sex",
+    needs: ["school:read", "headcount:count"],
+    query: `query SchoolHeadcounts($code: String!) {
+  school(code: $code) {
     name
-    level
-    children(first: 50) { nodes { code name } }
-    schools(first: 20) {
-      totalCount
-      nodes {
-        code
-        name
-        headcounts { grade sex count }
+    headcounts { grade sex students }
+  }
+}
+`,
+    variables: atSchool,
+  },
+  {
+    key: "roster",
+    zh: "本班花名册",
+    en: "My class's roster",
+    needs: ["schoolClass:read", "student:read"],
+    query: `query ClassRoster {
+  schoolClasses(first: 5) {
+    nodes {
+      name
+      students(first: 100) {
+        totalCount
+        nodes { name sex birthDate phone }
       }
     }
   }
 }
 `,
-    variables: (grant) => ({ code: regionCode(grant) }),
+    variables: (grant) => (classNumber(grant) ? {} : null),
+  },
+  {
+    key: "counts",
+    zh: "辖区各校按年级、性别的人数",
+    en: "My area's schools: headcounts by grade and sex",
+    needs: ["region:read", "school:read", "headcount:count"],
+    query: `query SchoolCounts($code: String!) {
+  region(code: $code) {
+    name
+    schools(first: 50) {
+      totalCount
+      nodes {
+        code
+        name
+        headcounts { grade sex students }
+      }
+    }
+  }
+}
+`,
+    variables: atRegion,
+  },
+  {
+    key: "regions",
+    zh: "下级各地的学生总数",
+    en: "The places below: how many students",
+    needs: ["region:read", "headcount:count"],
+    query: `query RegionCounts($code: String!) {
+  region(code: $code) {
+    name
+    headcounts(groupBy: []) { students }
+    children(first: 50) {
+      nodes {
+        code
+        name
+        headcounts(groupBy: []) { students }
+      }
+    }
+  }
+}
+`,
+    variables: aboveCounty,
   },
   {
     key: "student",
     zh: "一名学生的学籍页",
     en: "One student's page",
-    query: `query StudentPage($id: ID!) {
-  student(id: $id) {
-    id
-    name
-    sex
-    birthDate
-    studentNumber
+    needs: ["student:read", "guardian:read", "placement:read"],
+    query: `query StudentPage {
+  students(first: 1) {
+    nodes {
+      id
+      name
+      sex
+      birthDate
+      studentNumber
+      state
+      school { name }
+      schoolClass { name }
+      guardians { name relation { name } phone }
+      placements(first: 20) {
+        nodes { school { name } schoolClass { name } since until }
+      }
+    }
   }
 }
 `,
-    variables: () => ({ id: "student:1" }),
+    variables: anywhere,
+  },
+  {
+    key: "viewer",
+    zh: "我是谁，能做什么",
+    en: "Who I am and what I may do",
+    needs: [],
+    query: `query Viewer {
+  viewer {
+    name
+    username
+    roles { role root placeName placeCode until }
+    can
+  }
+}
+`,
+    variables: anywhere,
   },
 ];

@@ -3,8 +3,9 @@
 export type Language = "zh" | "en";
 export type Caller = { token: string | null; role: string | null; language: Language };
 
-export type Grant = { role: string; root: string; placeName: string | null; placeCode: string | null };
-export type Person = { name: string; username: string; roles: Grant[] };
+export type Grant = { role: string; root: string; placeName: string; placeCode: string };
+/** Who is signed in; `can` holds the rights of the role acted in, as object:verb. */
+export type Person = { name: string; username: string; roles: Grant[]; can: string[] };
 
 type Fault = { message: string; extensions?: { code?: string; remedy?: string } };
 export type Answer = { data?: Record<string, unknown> | null; errors?: Fault[] };
@@ -72,14 +73,25 @@ export async function ask<T>(caller: Caller, query: string, variables: object = 
   return answer.data as T;
 }
 
-/** Store a file and hand back its id. */
+/** Store a file and hand back its id. Throws a Refusal if the file was saved anew after it was chosen. */
 export async function upload(caller: Caller, file: File): Promise<string> {
   const body = new FormData();
-  body.append("file", file);
+  body.append("file", await content(file, caller.language), file.name);
   const response = await send("/files", { method: "POST", headers: headers(caller), body }, caller.language);
   const answer = (await json(response, caller.language)) as Answer & { id?: string };
   if (answer.errors?.[0] || !answer.id) throw refusal(answer.errors?.[0] ?? { message: `HTTP ${response.status}` });
   return answer.id;
+}
+
+// A browser refuses a file that has changed on disk, and the request would fail as if the network were down.
+async function content(file: File, language: Language): Promise<Blob> {
+  try {
+    return new Blob([await file.arrayBuffer()], { type: file.type });
+  } catch {
+    throw language === "zh"
+      ? new Refusal("所选文件在选择之后被修改、移动或删除了。", "FILE_CHANGED", "请重新选择该文件，再上传。")
+      : new Refusal("The file was changed, moved or deleted after it was chosen.", "FILE_CHANGED", "Choose it again.");
+  }
 }
 
 /** Fetch the workbook template of a school and let the browser save it. */
@@ -100,13 +112,13 @@ export async function saveTemplate(caller: Caller, school: string): Promise<void
 
 export const SIGN_IN = `mutation SignIn($username: String!, $password: String!) {
   signIn(input: {username: $username, password: $password}) {
-    token expiresAt viewer { name roles { role root placeName } }
+    token
   }
 }`;
 
 export const SIGN_OUT = "mutation SignOut { signOut { ok } }";
 
-export const VIEWER = "query Viewer { viewer { name username roles { role root placeName placeCode } } }";
+export const VIEWER = "query Viewer { viewer { name username roles { role root placeName placeCode } can } }";
 
 export const IMPORT = `mutation Import($input: ImportWorkbookInput!) {
   importWorkbook(input: $input) {

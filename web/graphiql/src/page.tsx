@@ -19,9 +19,9 @@ export function Page() {
   const [notice, setNotice] = useState<Notice | null>(null);
   const words = WORDS[language];
 
-  const held = useMemo(() => [...new Set(person?.roles.map(session.roleKey))], [person]);
+  const held = useMemo(() => [...new Set(person?.roles.map((grant) => grant.role))], [person]);
   const acting = role && held.includes(role) ? role : (held[0] ?? null);
-  const grants = person?.roles.filter((grant) => session.roleKey(grant) === acting) ?? [];
+  const grants = person?.roles.filter((grant) => grant.role === acting) ?? [];
   const caller: Caller = useMemo(
     () => ({ token, role: held.length > 1 ? acting : null, language }),
     [token, held, acting, language],
@@ -44,15 +44,15 @@ export function Page() {
     setNotice({ message: WORDS[session.language.read()].expired, remedy: "" });
   }, []);
 
-  const meet = useCallback(async (token: string) => {
-    const { viewer } = await ask<{ viewer: Person }>({ token, role: null, language: session.language.read() }, VIEWER);
+  const meet = useCallback(async (token: string, role: string | null) => {
+    const { viewer } = await ask<{ viewer: Person }>({ token, role, language: session.language.read() }, VIEWER);
     setPerson(viewer);
     setToken(token);
   }, []);
 
   useEffect(() => {
     if (!token || person) return;
-    meet(token).catch((problem) => (problem.code === "UNAUTHENTICATED" ? expire() : tell(problem)));
+    meet(token, role).catch((problem) => (problem.code === "UNAUTHENTICATED" ? expire() : tell(problem)));
   }, []); // once, on opening the page: a reload keeps the sign-in
 
   async function signIn(username: string, password: string) {
@@ -61,7 +61,7 @@ export function Page() {
       const caller = { token: null, role: null, language };
       const { signIn } = await ask<{ signIn: { token: string } }>(caller, SIGN_IN, { username, password });
       session.token.keep(signIn.token);
-      await meet(signIn.token);
+      await meet(signIn.token, null);
     } catch (problem) {
       tell(problem);
     }
@@ -84,6 +84,7 @@ export function Page() {
         act={(next) => {
           session.role.keep(next);
           setRole(next);
+          if (token) meet(token, next).catch(tell);
         }}
       />
       <div role="alert" className="alert-place">
@@ -99,10 +100,10 @@ export function Page() {
         )}
       </div>
       <main>
-        <Query {...{ words, language, caller, expire }} hidden={view !== "query"} grant={grants[0]} />
+        <Query {...{ words, language, caller, person, expire }} hidden={view !== "query"} grant={grants[0]} />
         <Workbook
           key={`${person?.username} ${acting}`}
-          {...{ words, caller, expire }}
+          {...{ words, caller, person, expire }}
           hidden={view !== "workbook"}
           grant={grants[0]}
         />

@@ -2,8 +2,8 @@ import { useEditorContext, useSchemaStore } from "@graphiql/react";
 import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { type Example, EXAMPLES } from "./examples";
-import { type Caller, type Grant, type Language, Refusal, request } from "./hub";
+import { type Example, offered } from "./examples";
+import { type Caller, type Grant, type Language, type Person, Refusal, request } from "./hub";
 import { editor } from "./session";
 import type { Words } from "./words";
 
@@ -11,14 +11,16 @@ type QueryProps = {
   words: Words;
   language: Language;
   caller: Caller;
+  person: Person | null;
   grant: Grant | undefined;
   hidden: boolean;
   expire: () => void;
 };
 
 /** The GraphiQL editor, asking as the person signed in. */
-export function Query({ words, language, caller, grant, hidden, expire }: QueryProps) {
+export function Query({ words, language, caller, person, grant, hidden, expire }: QueryProps) {
   const [chosen, setChosen] = useState<Example | null>(null);
+  const examples = offered(person, grant);
   const latest = useRef(caller);
   useLayoutEffect(() => {
     latest.current = caller;
@@ -56,10 +58,11 @@ export function Query({ words, language, caller, grant, hidden, expire }: QueryP
             {words.examples}
             <select
               value=""
-              onChange={(event) => setChosen(EXAMPLES.find(({ key }) => key === event.target.value) ?? null)}
+              disabled={!person}
+              onChange={(event) => setChosen(examples.find(({ key }) => key === event.target.value) ?? null)}
             >
-              <option value="">{words.choose}</option>
-              {EXAMPLES.map((example) => (
+              <option value="">{person ? words.choose : words.signedOutHint}</option>
+              {examples.map((example) => (
                 <option key={example.key} value={example.key}>
                   {example[language]}
                 </option>
@@ -99,8 +102,8 @@ function Placed({ example, grant, done }: PlacedProps) {
   }, [example, queryEditor]);
 
   useEffect(() => {
-    if (!waiting) return;
-    const variables = waiting.variables(grant);
+    if (!waiting || !grant) return;
+    const variables = waiting.variables(grant) ?? {};
     queryEditor?.setValue(waiting.query);
     variableEditor?.setValue(Object.keys(variables).length ? JSON.stringify(variables, null, 2) : "");
     queryEditor?.focus();

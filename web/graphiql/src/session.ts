@@ -51,12 +51,7 @@ export const editor = {
   },
 };
 
-/** The role's name as the header Hub-Role wants it. */
-export function roleKey(grant: Grant): string {
-  return grant.role.toLowerCase();
-}
-
-/** The code of the school a grant is rooted at, or "" if it is rooted elsewhere. */
+/** The code of the school a grant is rooted in, or "" if it is rooted above. */
 export function schoolCode(grant: Grant | undefined): string {
   return grant?.root.split(".")[1] ?? "";
 }
@@ -64,4 +59,9 @@ export function schoolCode(grant: Grant | undefined): string {
 /** The code of the place a grant is rooted at, or that its school belongs to. */
 export function regionCode(grant: Grant | undefined): string {
   return grant?.root.split(".")[0] ?? "";
+}
+
+/** The number of the class a grant is rooted at, or "" if it is rooted above. */
+export function classNumber(grant: Grant | undefined): string {
+  return grant?.root.split(".")[2] ?? "";
 }

@@ -1,28 +1,31 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { ask, type Caller, type Grant, IMPORT, Refusal, saveTemplate, upload } from "./hub";
+import { ask, type Caller, type Grant, IMPORT, type Person, Refusal, saveTemplate, upload } from "./hub";
 import { schoolCode } from "./session";
 import type { Words } from "./words";
 
 type Fault = { row: number; column: string; header: string; code: string; message: string; remedy: string };
 type Counts = { total: number; created: number; updated: number; unchanged: number; rejected: number };
-type Outcome = { import: Counts & { id: string; state: string }; faults: Fault[] };
+type Outcome = { import: Counts & { id: string; state: "APPLIED" | "REFUSED" }; faults: Fault[] };
 type WorkbookProps = {
   words: Words;
   caller: Caller;
+  person: Person | null;
   grant: Grant | undefined;
   hidden: boolean;
   expire: () => void;
 };
 
 const SHOWN = 1_000;
+const IMPORTING = "student:import";
 const COUNTS = ["total", "created", "updated", "unchanged", "rejected"] as const;
 
 /** The upload view: fetch the template, send the filled workbook, read what became of every row. */
-export function Workbook({ words, caller, grant, hidden, expire }: WorkbookProps) {
+export function Workbook({ words, caller, person, grant, hidden, expire }: WorkbookProps) {
   const [school, setSchool] = useState(schoolCode(grant));
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState<{ message: string; remedy: string } | null>(null);
   const [outcome, setOutcome] = useState<(Outcome & { file: string }) | null>(null);
+  const allowed = person?.can.includes(IMPORTING) ?? false;
   const picker = useRef<HTMLInputElement>(null);
 
   async function work(doing: string, deed: () => Promise<void>) {
@@ -74,14 +77,14 @@ export function Workbook({ words, caller, grant, hidden, expire }: WorkbookProps
               autoComplete="off"
             />
           </label>
-          <button type="button" onClick={fetchTemplate} disabled={!caller.token || busy !== ""}>
+          <button type="button" onClick={fetchTemplate} disabled={!allowed || busy !== ""}>
             {words.template}
           </button>
           <label>
             {words.file}
             <input ref={picker} type="file" accept=".xlsx,.xls" />
           </label>
-          <button type="submit" className="primary" disabled={!caller.token || busy !== ""}>
+          <button type="submit" className="primary" disabled={!allowed || busy !== ""}>
             {words.upload}
           </button>
         </form>
@@ -91,7 +94,7 @@ export function Workbook({ words, caller, grant, hidden, expire }: WorkbookProps
               <span className="spinner" aria-hidden="true" /> {busy}
             </>
           ) : (
-            !caller.token && words.signedOutHint
+            !allowed && (person ? words.notAllowed : words.signedOutHint)
           )}
         </p>
         <div role="alert">
@@ -135,7 +138,9 @@ function Result({ words, outcome }: { words: Words; outcome: Outcome & { file: s
           </div>
         ))}
       </dl>
-      {faults.length === 0 && outcome.import.rejected === 0 && <p className="clean">✓ {words.clean}</p>}
+      <p className={faults.length === 0 ? "clean" : "verdict"}>
+        {faults.length === 0 ? words.clean : words[outcome.import.state]}
+      </p>
       {faults.length > 0 && <Faults words={words} faults={faults} />}
     </div>
   );
