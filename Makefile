@@ -8,7 +8,7 @@ PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve migrate test check schema bench web lock clean
+.PHONY: help demo serve migrate test check schema docs bench web lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL
 
 schema: $(VENV)/run ## Write schema/schema.graphql from the code
 	@$(RUN) -m hub schema
+
+docs: $(VENV)/run ## Write docs/errors.md, docs/settings.md and docs/policy.md from the code
+	@$(RUN) docs/generate.py
 
 bench: $(VENV)/dev ## The benchmarks: tables here, JSON in benchmarks/out
 	@$(RUN) -m benchmarks

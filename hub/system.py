@@ -1,6 +1,7 @@
 """What must see across offices, as database role hub_system: sign-in looks up any account.
 
-Nothing else in the hub may use that role, except `hub.seed` and `hub.sample`, which run before anybody signs in.
+Nothing else that serves a request may use that role. `hub.seed`, `hub.sample` and `hub.demo` do, for an operator who
+has the database at hand.
 """
 
 from datetime import datetime

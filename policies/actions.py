@@ -23,7 +23,7 @@ class Action(StrEnum):
     MARK = "mark"
     """Mark who is present and who is absent (考勤登记)."""
     MASK = "mask"
-    """See a field with its middle struck out (脱敏查看). Matters only where `read` is denied."""
+    """See a field with most of it struck out (脱敏查看). Matters only where `read` is denied."""
     READ = "read"
     """See it whole (查看)."""
     RESOLVE = "resolve"

@@ -25,7 +25,7 @@ class Access(StrEnum):
     READ = "read"
     """Its value (明文)."""
     MASK = "mask"
-    """Its value with the middle struck out (脱敏); no filter, no order, no grouping."""
+    """Its value with most of it struck out (脱敏); no filter, no order, no grouping."""
     DENY = "deny"
     """Nothing (不可见)."""
 

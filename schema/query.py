@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, true
 
-from hub import paths
+from hub import gate, paths
 from hub.errors import BadInput, Forbidden
 from hub.terms import EnrolmentState
 from loaders import read
@@ -14,7 +14,7 @@ from loaders.compiler import Compiler
 from loaders.declare import GRAPHS, Filter, Kind, Many
 from loaders.plan import Plan
 from loaders.selection import Selected
-from policies import Action
+from policies import Access, Action, Reach
 from schema.common import Connection, key_of
 from schema.context import HubInfo, argument, found
 from schema.region import Region
@@ -75,8 +75,8 @@ class Query:
         if id is not None:
             return await _by_id(info, "Student", "student", id)
         reading = info.context.reads()
-        _may(info, "Student")
-        if reading.reader.policy.access(reading.caller.role, "student", "studentNumber").value != "read":
+        await _may(info, "Student")
+        if reading.reader.policy.access(reading.caller.role, "student", "studentNumber") is not Access.READ:
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
         return await _one(info, "Student", "student_number", student_number)
 
@@ -148,7 +148,7 @@ def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
 
 async def _one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
     reading = info.context.reads()
-    _may(info, kind)
+    await _may(info, kind)
     answer = await read.run(reading, info, lookup(kind, column), shape=column, key=key)
     return await found(info, f"{GRAPHS[kind].noun}:read", answer)
 
@@ -159,7 +159,7 @@ async def _by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
 
 async def _list(info: HubInfo, kind: str, within: str | None, filters: dict[str, Filter] | None = None) -> Any:
     reading = info.context.reads()
-    _may(info, kind)
+    await _may(info, kind)
     graph = GRAPHS[kind]
     if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
         return await found(info, f"{graph.noun}:read", None)
@@ -178,9 +178,11 @@ async def _list(info: HubInfo, kind: str, within: str | None, filters: dict[str,
     return await read.run(reading, info, compile_list, shape=within is None, within=within)
 
 
-def _may(info: HubInfo, kind: str) -> None:
-    """Refuse a role that may read nothing of this type. Raises Forbidden."""
+async def _may(info: HubInfo, kind: str) -> None:
+    """Refuse, and audit, a role that may read nothing of this type. Raises Forbidden."""
     noun = GRAPHS[kind].noun
     reading = info.context.reads()
-    if reading.reader.policy.decide(reading.caller.role, noun, Action.READ).value == "none":
-        raise Forbidden("FORBIDDEN", action=f"{noun}:read")
+    if reading.reader.policy.decide(reading.caller.role, noun, Action.READ) is Reach.NONE:
+        refusal = Forbidden("FORBIDDEN", action=f"{noun}:read")
+        await gate.refuse(info.context.database, reading.caller, f"{noun}:read", None, refusal)
+        raise refusal
