@@ -111,7 +111,12 @@ class Page:
         answer: list[ColumnElement[Any]] = []
         for part in parts:
             answer += [self.compiler.text(part.key), self._part(part, rows)]
-        return select(_object(answer, self.field)).select_from(rows)
+        found = select(_object(answer, self.field))
+        # One row, also where nothing in it is an aggregate over the page.
+        return found.select_from(rows).having(literal_column("true")) if self._paged(parts) else found
+
+    def _paged(self, parts: Sequence[Selected]) -> bool:
+        return any(part.name in ("nodes", "edges", "pageInfo") for part in parts)
 
     def _node_columns(self, part: Selected) -> list[ColumnElement[Any]]:
         """The JSON of a node, once for `nodes` and once for each `edges { node }`."""
