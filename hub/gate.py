@@ -94,6 +94,7 @@ async def record(
 ) -> None:
     """Write what an accepted action did: audit entry, its values apart, one event in the outbox."""
     values = orjson.dumps([before, after], default=str, option=orjson.OPT_SORT_KEYS)
+    before, after = orjson.loads(values)
     entry = insert(Audit).values(
         account_id=caller.account.id,
         role=caller.role,

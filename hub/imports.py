@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import orjson
@@ -55,9 +56,9 @@ async def apply(
 ) -> Done:
     """Read a workbook of one school and put its sound rows into the register, in one transaction.
 
-    A pupil is known again by identity number, or without one by name, sex and birth date, inside the school. Known
-    pupils are updated where plain data differ; differing key data are a fault of the row. So the same file again
-    changes nothing. The school's row is locked first: of two imports at once the second waits.
+    A pupil is known again by identity number, or where row or record lack one by name, sex and birth date, inside the
+    school. Known pupils are updated where plain data differ; differing key data are a fault of the row. So the same
+    file again changes nothing. The school's row is locked first: of two imports at once the second waits.
     Raises NotFound for a school out of reach, Forbidden, BadInput and TooLarge for what is wrong with the file.
     """
     school = await _school(database, policy, caller, school_code)
@@ -117,15 +118,22 @@ async def _sort(connection: AsyncConnection, school_id: int, classes: dict[str, 
     known = await _known(connection, school_id)
     numbers = {row.id: number for number, row in classes.items()}
     found = _Sorted([], [], 0, [])
+    new: dict[Any, dict[str, Any]] = {}
     for row in checked.rows:
-        old = known.get(_identity(row.values))
+        old = _recognise(known, row.values)
         if old is None:
-            found.created.append({"row": row, **row.values})
+            twin = _recognise(new, row.values)
+            if twin is not None:
+                found.faults.append(_fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
+                continue
+            pupil = {"row": row, **row.values}
+            _remember(new, pupil)
+            found.created.append(pupil)
             continue
         old["class_number"] = numbers.get(old["class_id"])
         wrong = [key for key in KEY_DATA if old[key] != row.values[key]]
         if wrong:
-            found.faults += [_key_fault(row, key) for key in wrong]
+            found.faults += [_fault(row, key, "KEY_DATA_DIFFERS") for key in wrong]
             continue
         plain = {key: row.values[key] for key in PLAIN if not _same(old[key], row.values[key])}
         family = _family(row)
@@ -148,12 +156,32 @@ async def _known(connection: AsyncConnection, school_id: int) -> dict[Any, dict[
         ),
         {"school": school_id},
     )
-    return {_identity(row._mapping): dict(row._mapping) for row in rows}
+    known: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        _remember(known, dict(row._mapping))
+    return known
 
 
-def _identity(values: Any) -> Any:
+def _remember(pupils: dict[Any, dict[str, Any]], pupil: dict[str, Any]) -> None:
+    """Keep a pupil by number and by person; of namesakes the one without a number is found by person."""
+    if pupil["id_number"]:
+        pupils[pupil["id_number"]] = pupil
+        pupils.setdefault(_person(pupil), pupil)
+    else:
+        pupils[_person(pupil)] = pupil
+
+
+def _recognise(pupils: dict[Any, dict[str, Any]], values: dict[str, Any]) -> dict[str, Any] | None:
+    """The pupil of a row: by number, or by person where the row or the record has no number."""
     number = values["id_number"]
-    return number or (values["name"], values["sex"], values["birth_date"])
+    if number and number in pupils:
+        return pupils[number]
+    found = pupils.get(_person(values))
+    return found if found is None or not (number and found["id_number"]) else None
+
+
+def _person(values: dict[str, Any]) -> tuple[Any, ...]:
+    return values["name"], values["sex"], values["birth_date"]
 
 
 def _family(row: Row) -> list[dict[str, Any]]:
@@ -161,6 +189,8 @@ def _family(row: Row) -> list[dict[str, Any]]:
 
 
 def _same(old: Any, new: Any) -> bool:
+    if isinstance(old, Decimal) and isinstance(new, Decimal):  # the register keeps fewer decimals than a sheet may
+        return old == new.quantize(old, ROUND_HALF_UP)
     return bool(old == new) or (old is not None and new is not None and str(old) == str(new))
 
 
@@ -300,9 +330,9 @@ async def _conclude(
     return Done(found, faults=faults, **counts)
 
 
-def _key_fault(row: Row, key: str) -> Fault:
-    column = BY_SLOT[key]
-    return Fault(row.number, column.letter, column.header, column.slot, "KEY_DATA_DIFFERS")
+def _fault(row: Row, slot: str, key: str, **named: Any) -> Fault:
+    column = BY_SLOT[slot]
+    return Fault(row.number, column.letter, column.header, column.slot, key, None, named)
 
 
 def _student_number(kind: str, county: str, year: int, sequence: int) -> str:
