@@ -6,9 +6,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import asyncpg
 import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, passwords, system
 from hub.caller import Account, Held
@@ -100,17 +102,7 @@ async def sign_in(database: Database, username: str, password: str) -> SignedIn:
             await system.open_session(connection, row.id, token_hash(token), expires_at)
             await system.audit(connection, account_id=row.id, action="account:signIn", outcome=Outcome.ACCEPTED)
             return SignedIn(token, expires_at)
-        if row is not None and open_ and not right:
-            failed = row.failed_attempts + 1
-            lock = now + timedelta(minutes=settings.lock_minutes) if failed >= settings.password_attempts else None
-            await system.note_attempt(connection, row.id, 0 if lock else failed, lock)
-        await system.audit(
-            connection,
-            account_id=row.id if row else None,
-            action="account:signIn",
-            outcome=Outcome.REFUSED,
-            code="UNAUTHENTICATED",
-        )
+        await _note_failure(database, connection, row, "account:signIn", now, guessed=open_ and not right)
     raise Unauthenticated("WRONG_PASSWORD")
 
 
@@ -124,18 +116,42 @@ async def sign_out(database: Database, account: Account) -> None:
 async def change_password(database: Database, account: Account, old: str, new: str) -> None:
     """Replace one's own password; every session of the account ends, this one too.
 
+    A wrong old password counts as a failed sign-in does: a session left open is no place to guess.
     Raises Unauthenticated if the old password is wrong, BadInput if the new one is weak.
     """
     passwords.check(new, account.username, database.settings.password_length)
     async with database.system.connect() as connection:
         row = await system.find_account(connection, account.username)
-    if not await passwords.fits(old, row.password_hash if row else None):
-        raise Unauthenticated("WRONG_PASSWORD", field="oldPassword")
+        kept = row.password_hash if row else None
+        await connection.commit()
+    right = await passwords.fits(old, kept)
     hashed, now = await passwords.make(new), clock.now()
     async with database.system.begin() as connection:
-        await system.set_password(connection, account.id, hashed, now)
-        await system.end_sessions(connection, account.id, None, now)
-        await system.audit(connection, account_id=account.id, action="account:changePassword", outcome=Outcome.ACCEPTED)
+        row = await system.find_account(connection, account.username)
+        open_ = row is not None and row.disabled_at is None and not (row.locked_until and row.locked_until > now)
+        if right and open_ and row.password_hash == kept:
+            await system.set_password(connection, account.id, hashed, now)
+            await system.end_sessions(connection, account.id, None, now)
+            action = "account:changePassword"
+            await system.audit(connection, account_id=account.id, action=action, outcome=Outcome.ACCEPTED)
+            return
+        await _note_failure(database, connection, row, "account:changePassword", now, guessed=open_ and not right)
+    raise Unauthenticated("WRONG_PASSWORD", field="oldPassword")
+
+
+async def _note_failure(
+    database: Database, connection: AsyncConnection, row: Any, action: str, now: datetime, *, guessed: bool
+) -> None:
+    """Audit a refusal; a wrong password for an open account counts towards its lock."""
+    settings = database.settings
+    if guessed:
+        failed = row.failed_attempts + 1
+        lock = now + timedelta(minutes=settings.lock_minutes) if failed >= settings.password_attempts else None
+        await system.note_attempt(connection, row.id, 0 if lock else failed, lock)
+    account_id = row.id if row else None
+    await system.audit(
+        connection, account_id=account_id, action=action, outcome=Outcome.REFUSED, code="UNAUTHENTICATED"
+    )
 
 
 def token_hash(token: str) -> bytes:
