@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -117,7 +118,7 @@ class _Pages:
                     raise BadInput("NOT_AN_UPLOAD")
                 name, parts = upload.filename or "", _parts(upload)
                 stored = await files.store(self.hub.reader.database, self.hub.files, caller, name, parts)
-        except MultiPartException:
+        except (MultiPartException, HTTPException):  # the form parser raises the second inside an application
             raise BadInput("NOT_AN_UPLOAD") from None
         answer = {"id": f"file:{stored.id}", "name": stored.name, "size": stored.size, "sha256": stored.sha256}
         return JSONResponse(answer, 201)
