@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import structlog
 from graphql import GraphQLError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.db import EXPIRED, LOST
@@ -55,12 +56,14 @@ def known_as(error: GraphQLError) -> HubError:
 
 def unexpected(cause: BaseException) -> HubError:
     """What a raw exception is to a caller. Its kind and place are logged, never its text: that may hold a child."""
-    if isinstance(cause, EXPIRED):
+    told = cause.orig.__cause__ if isinstance(cause, DBAPIError) and cause.orig else cause
+    if isinstance(told, EXPIRED):
         return Unavailable("TIMEOUT")
-    if isinstance(cause, (*LOST, PoolTimeout)):
+    lost = isinstance(cause, DBAPIError) and cause.connection_invalidated
+    if lost or isinstance(cause, (*LOST, PoolTimeout)) or isinstance(told, asyncpg.PostgresConnectionError):
         return Unavailable()
     reference = secrets.token_hex(6)
-    state = cause.sqlstate if isinstance(cause, asyncpg.PostgresError) else None
+    state = told.sqlstate if isinstance(told, asyncpg.PostgresError) else None
     log.error("unexpected", reference=reference, kind=type(cause).__name__, sqlstate=state, at=list(_places(cause)))
     return HubError("INTERNAL", correlation=reference)
 
