@@ -1,4 +1,4 @@
-"""Sound rows for the import sheet, all 71 columns filled but those that only contradict others."""
+"""Sound rows for the import sheet, all 71 columns filled."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -30,7 +30,6 @@ class Result:
     postgres: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     target: str = ""
-    load_before: tuple[float, float, float] = field(default_factory=os.getloadavg)
 
     def add(self, **row: Any) -> None:
         """Add a row; the first row's keys are the table's headings."""
@@ -48,7 +47,7 @@ class Result:
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": f"python -m benchmarks {self.name}",
             "commit": _commit(),
-            "machine": {**machine(), "postgres": self.postgres, "load_before": self.load_before},
+            "machine": {**machine(), "postgres": self.postgres, "load_average": os.getloadavg()},
             "sizes": self.sizes,
             "target": self.target,
             "rows": self.rows,
