@@ -93,7 +93,7 @@ MESSAGES: dict[str, Message] = {
         "Write six digits, year and month, such as 201309.",
     ),
     "AMBIGUOUS_DATE": _row(
-        "“{header}”的日期写法有多种理解。",
+        "“{header}”的日期写法不明确，可以有多种理解。",
         "'{header}' can be read as more than one date.",
         "请按 {example} 的形式填写。",
         "Write it like {example}.",
