@@ -9,16 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import asyncpg
 import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 import hub
 from hub import demo, migrate, seed
 from hub.app import build
-from hub.errors import HubError
+from hub.errors import HubError, Unavailable
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
 from schema import root
@@ -48,6 +50,13 @@ def main() -> None:
         sys.exit(1)
     except (PostgresFailed, ValueError) as error:
         console.print(f"[red]{error}[/red]", markup=True)
+        sys.exit(1)
+    except FileNotFoundError as error:
+        console.print(f"[red]找不到文件 No such file: {error.filename}[/red]")
+        sys.exit(1)
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        console.print(f"{Unavailable().text()}\n{Unavailable().text('en')}\n{cause}", markup=False)
         sys.exit(1)
 
 

@@ -1,0 +1,127 @@
+"""The command line as an operator and a clerk use it, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import asyncpg
+import openpyxl
+import pytest
+
+from hub import passwords
+from hub.postgres import Cluster
+from hub.settings import Settings
+from tests.conftest import make_settings
+from tests.province import Province, make_caller
+from tests.test_imports import make_row, make_workbook
+
+ROOT = str(Path(__file__).parents[1])
+URLS = ("database_url", "app_database_url", "read_database_url", "system_database_url")
+
+
+def run(settings: Settings | None, cwd: Path, *words: object, **environment: str) -> tuple[int, str]:
+    """The exit code of `hub` and what it said, against the database of the settings."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    named = {f"HUB_{name.upper()}": str(getattr(settings, name)) for name in URLS} if settings else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "hub", *map(str, words)],
+        cwd=cwd,
+        env=plain | named | {"HUB_HOME": str(cwd / "home"), "COLUMNS": "900", "PYTHONPATH": ROOT} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_an_empty_database_is_migrated_and_planted_once(
+    cluster: Cluster, settings: Settings, tmp_path: Path
+) -> None:
+    fresh = make_settings(cluster, "fresh")
+    code, said = run(fresh, tmp_path, "migrate")
+    assert (code, 'database "fresh" does not exist' in said) == (1, True), said
+    owner = await asyncpg.connect(settings.database_url)
+    await owner.execute("CREATE DATABASE fresh")
+    await owner.close()
+    code, said = run(fresh, tmp_path, "migrate")
+    assert (code, "ready" in said) == (0, True), said
+    assert cluster.password not in said
+    code, said = run(fresh, tmp_path, "sample", "--students", 1_000)
+    assert code == 0, said
+    assert (tmp_path / "home/sample-truth.csv").read_text().count("\n") > 5
+    code, said = run(fresh, tmp_path, "sample", "--students", 1_000)
+    assert code == 1
+    assert "empty" in said
+    assert "学籍库中已有数据" in said
+
+
+async def test_a_clerk_gets_a_template_and_imports_a_workbook(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
+) -> None:
+    password = "guanli-2013-Xue"
+    grants = [("school_administrator", province.paths["A1"])]
+    await make_caller(system, province, "clerk", grants, password_hash=await passwords.make(password))
+    code, said = run(settings, tmp_path, "template", "--school", "2114000001")
+    assert code == 0, said
+    book = openpyxl.load_workbook(BytesIO((tmp_path / "2114000001.xlsx").read_bytes()))
+    assert "学生基本信息" in book.sheetnames
+    (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1), make_row(2, ethnic_group="汉人"), make_row(3)))
+    words = ["import", "filled.xlsx", "--school", "2114000001", "--username", "clerk", "--password"]
+    code, said = run(settings, tmp_path, *words, password, "--language", "en")
+    assert code == 2
+    assert "UNKNOWN_OPTION" in said
+    assert "Write the name of an option" in said
+    assert "created 2" in said
+    assert "rejected 1" in said
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 2
+    assert (
+        await system.fetchval(
+            "SELECT count(*) FROM sessions WHERE account_id = $1 AND ended_at IS NULL", province.accounts["clerk"]
+        )
+        == 1
+    )
+    (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1), make_row(3)))
+    code, said = run(settings, tmp_path, *words, password)
+    assert (code, "unchanged 2" in said) == (0, True), said
+    code, said = run(settings, tmp_path, *words, "wrong-Password-1")
+    assert (code, "用户名或密码不正确" in said) == (1, True), said
+    (tmp_path / "filled.xlsx").write_bytes(b"no workbook")
+    code, said = run(settings, tmp_path, *words, password)
+    assert (code, "not an Excel workbook" in said) == (1, True), said
+
+
+def test_an_unknown_school_is_told(settings: Settings, tmp_path: Path) -> None:
+    code, said = run(settings, tmp_path, "template", "--school", "2199999999")
+    assert (code, "Not found" in said) == (1, True), said
+    assert not list(tmp_path.glob("*.xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HUB_PORT", "eighty"), ("HUB_INTROSPECTION", "maybe"), ("HUB_READ_POOL", "")]
+)
+def test_a_setting_that_does_not_parse_is_named(settings: Settings, tmp_path: Path, name: str, value: str) -> None:
+    code, said = run(settings, tmp_path, "migrate", **{name: value})
+    assert code == 1
+    assert name in said
+
+
+def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+    code, said = run(None, tmp_path, "migrate", HUB_DATABASE_URL="postgresql://x:geheim@127.0.0.1:9/x")
+    assert code == 1
+    assert "数据库" in said
+    assert "geheim" not in said
+
+
+def test_a_workbook_that_is_not_there_is_told(settings: Settings, tmp_path: Path) -> None:
+    words = ["import", "missing.xlsx", "--school", "2114000001", "--username", "x", "--password", "x"]
+    code, said = run(settings, tmp_path, *words)
+    assert code != 0
+    assert "missing.xlsx" in said
+
+
+def test_the_schema_checked_in_is_the_one_of_the_code(tmp_path: Path) -> None:
+    assert run(None, tmp_path, "schema", "--check") == (0, "")
