@@ -111,8 +111,13 @@ class Database:
                     server_settings=read.session,
                     statement_cache_size=500,
                     timeout=self.settings.pool_timeout,
+                    reset=_as_it_is,
                 )
         return self._reads
+
+
+async def _as_it_is(_: asyncpg.Connection) -> None:
+    """Leave a read's connection as it is: one statement without a transaction leaves nothing to reset."""
 
 
 def _engine(way: Door, settings: Settings) -> AsyncEngine:

@@ -213,31 +213,29 @@ async def _create(connection: AsyncConnection, school: Any, classes: dict[str, A
             "name_key": names.name_key(pupil["name"]),
         }
     columns = ", ".join(_NEW)
-    await connection.execute(
+    issued = await connection.execute(
         text(
             f"""INSERT INTO students ({columns})
-                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
+                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json))
+                RETURNING student_number, id"""  # noqa: S608 -- column names of this module
         ),
         {"rows": _json([{key: pupil[key] for key in _NEW} for pupil in pupils])},
     )
-    issued = {"numbers": [pupil["student_number"] for pupil in pupils], "today": clock.today()}
-    await _add_family(connection, pupils)
-    await connection.execute(_PLACEMENTS, issued)
-    await connection.execute(_VERSIONS, issued)
+    ids = {row.student_number: row.id for row in issued}
+    await _add_family(connection, [(ids[pupil["student_number"]], pupil["row"]) for pupil in pupils])
+    begun = {"ids": list(ids.values()), "today": clock.today()}
+    await connection.execute(_PLACEMENTS, begun)
+    await connection.execute(_VERSIONS, begun)
 
 
-async def _add_family(connection: AsyncConnection, pupils: Sequence[Any]) -> None:
-    members = [
-        {"student_number": pupil["student_number"], **member} for pupil in pupils for member in _family(pupil["row"])
-    ]
-    columns = ", ".join(["position", *_GUARDIAN])
+async def _add_family(connection: AsyncConnection, pupils: Sequence[tuple[int, Row]]) -> None:
+    """Insert the family members of these students' rows."""
+    columns = ", ".join(["student_id", "position", *_GUARDIAN])
+    members = [{"student_id": student, **member} for student, row in pupils for member in _family(row)]
     await connection.execute(
         text(
-            f"""INSERT INTO guardians (student_id, {columns})
-                SELECT s.id, {", ".join(f"m.{key}" for key in ["position", *_GUARDIAN])}
-                FROM json_array_elements(CAST(:rows AS json)) AS line,
-                     json_populate_record(CAST(NULL AS guardians), line) AS m,
-                     students s WHERE s.student_number = line ->> 'student_number'"""  # noqa: S608 -- column names of this module
+            f"""INSERT INTO guardians ({columns})
+                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS guardians), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
         ),
         {"rows": _json(members)},
     )
@@ -246,14 +244,14 @@ async def _add_family(connection: AsyncConnection, pupils: Sequence[Any]) -> Non
 _PLACEMENTS = text(
     """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
        SELECT id, school_id, class_id, path, grade, school_year, :today, 'ENROLMENT'
-       FROM students WHERE student_number = ANY (:numbers)"""
+       FROM students WHERE id = ANY (:ids)"""
 )
 _COUNTED = """s.path, s.school_year, s.grade, s.sex, s.state, s.attendance_type = '2', coalesce(s.migrant_child, false),
               s.left_behind <> '0', s.id_number IS NULL"""
 _VERSION_COLUMNS = "path, school_year, grade, sex, state, boarding, migrant, left_behind, without_id"
 _VERSIONS = text(
     f"""INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
-        SELECT s.id, :today, {_COUNTED} FROM students s WHERE s.student_number = ANY (:numbers)"""  # noqa: S608 -- constants
+        SELECT s.id, :today, {_COUNTED} FROM students s WHERE s.id = ANY (:ids)"""  # noqa: S608 -- constants
 )
 _RENEWED = text(
     f"""WITH ended AS (
@@ -278,15 +276,7 @@ async def _update(connection: AsyncConnection, changes: Sequence[dict[str, Any]]
         {"rows": _json(rows)},
     )
     await connection.execute(text("DELETE FROM guardians WHERE student_id = ANY (:ids)"), {"ids": ids})
-    columns = ", ".join(["student_id", "position", *_GUARDIAN])
-    members = [{"student_id": change["id"], **member} for change in changes for member in _family(change["row"])]
-    await connection.execute(
-        text(
-            f"""INSERT INTO guardians ({columns})
-                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS guardians), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
-        ),
-        {"rows": _json(members)},
-    )
+    await _add_family(connection, [(change["id"], change["row"]) for change in changes])
     await connection.execute(_RENEWED, {"ids": ids, "today": clock.today()})
 
 

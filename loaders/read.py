@@ -1,6 +1,6 @@
 """Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,9 +39,12 @@ class Reader:
     settings: Settings
     policy: Policy
     plans: Cache[Any, Plan] = field(init=False)
+    inputs: Cache[Any, list[tuple[str, bool]]] = field(init=False)
+    """Of each root field the variables that change a plan, and whether by value."""
 
     def __post_init__(self) -> None:
         self.plans = Cache(self.settings.plan_cache)
+        self.inputs = Cache(self.settings.plan_cache // 4)
 
 
 @dataclass(slots=True)
@@ -87,10 +90,11 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
     reader, caller = reading.reader, reading.caller
     document = Document(raw.schema, raw.fragments, reading.variables)
     nodes = tuple(raw.field_nodes)
-    shapes = tuple(_shapes(document, nodes, raw.parent_type))
     operation = raw.operation.name.value if raw.operation.name else None
     path = tuple(raw.path.as_list())
-    key = (reading.document, operation, path, reader.policy.version, caller.shape, shape, shapes)
+    # Where the nodes stand matters: @skip at the root may leave some of them out.
+    place = (reading.document, operation, path, tuple(node.loc.start for node in nodes))
+    key = (place, reader.policy.version, caller.shape, shape, _shapes(reader, document, place, nodes))
     plan = reader.plans.get(key)
     if plan is None:
         node = nodes[0]
@@ -103,22 +107,22 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
     return plan
 
 
-def _shapes(document: Document, nodes: tuple[FieldNode, ...], parent: Any) -> Iterator[Any]:
+def _shapes(reader: Reader, document: Document, place: Any, nodes: tuple[FieldNode, ...]) -> tuple[Any, ...]:
     """Everything of the variables that may change the text of a statement, over the whole selection.
 
     Directives by value; enum arguments by value; every other argument by whether it is given.
     """
     variables = document.variables.coerced
     if not variables:
-        return
-    names = _sensitive(document.schema, document.fragments, nodes, parent)
-    for name, by_value in names:
-        value = variables.get(name)
-        yield name, repr(value) if by_value else value is None
+        return ()
+    names = reader.inputs.get(place)
+    if names is None:
+        names = _sensitive(document.schema, document.fragments, nodes)
+        reader.inputs.put(place, names, 256 + 128 * len(names))
+    return tuple(repr(variables.get(name)) if by_value else variables.get(name) is None for name, by_value in names)
 
 
-def _sensitive(schema: GraphQLSchema, fragments: Any, nodes: tuple[FieldNode, ...], parent: Any) -> list[Any]:
-    del parent
+def _sensitive(schema: GraphQLSchema, fragments: Any, nodes: tuple[FieldNode, ...]) -> list[tuple[str, bool]]:
     found: dict[str, bool] = {}
     seen: set[str] = set()
 

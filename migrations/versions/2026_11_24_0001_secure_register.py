@@ -14,7 +14,7 @@ depends_on = None
 
 INSIDE = """(
     path >= current_setting('hub.low', true) COLLATE "C" AND path < current_setting('hub.high', true) COLLATE "C"
-    AND EXISTS (SELECT FROM unnest(nullif(current_setting('hub.roots', true), '')::text[]) AS held(root)
+    AND EXISTS (SELECT FROM unnest((SELECT nullif(current_setting('hub.roots', true), '')::text[])) AS held(root)
                 WHERE path >= held.root COLLATE "C" AND path < (held.root || '~') COLLATE "C"))"""
 LEASED = "id = ANY (nullif(current_setting('hub.leased', true), '')::bigint[])"
 SELF = "account_id = nullif(current_setting('hub.account', true), '')::bigint"
