@@ -39,9 +39,10 @@ def page_size(call: Call, field: Selected) -> int:
     """How many rows a page asks for. Raises BadInput for sizes out of range and for both directions at once."""
     given = call.arguments(field)
     forward, backward = given.get("first"), given.get("last")
-    if (forward is not None or given.get("after")) and (backward is not None or given.get("before")):
+    after, before = given.get("after"), given.get("before")
+    if (forward is not None or after is not None) and (backward is not None or before is not None):
         raise BadInput("BAD_PAGE_ARGUMENTS", field=field.key)
-    if given.get("before") and backward is None:
+    if before is not None and backward is None:
         raise BadInput("BAD_PAGE_ARGUMENTS", field=field.key)
     name = "first" if backward is None else "last"
     asked = backward if backward is not None else forward
@@ -111,12 +112,8 @@ class Page:
         answer: list[ColumnElement[Any]] = []
         for part in parts:
             answer += [self.compiler.text(part.key), self._part(part, rows)]
-        found = select(_object(answer, self.field))
         # One row, also where nothing in it is an aggregate over the page.
-        return found.select_from(rows).having(literal_column("true")) if self._paged(parts) else found
-
-    def _paged(self, parts: Sequence[Selected]) -> bool:
-        return any(part.name in ("nodes", "edges", "pageInfo") for part in parts)
+        return select(_object(answer, self.field)).select_from(rows).having(literal_column("true"))
 
     def _node_columns(self, part: Selected) -> list[ColumnElement[Any]]:
         """The JSON of a node, once for `nodes` and once for each `edges { node }`."""
