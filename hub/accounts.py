@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, passwords, system
 from hub.caller import Account, Held
 from hub.db import Database
-from hub.errors import Unauthenticated
+from hub.errors import BadInput, Unauthenticated
 from hub.terms import Outcome
 
 SESSION = """
@@ -120,6 +120,8 @@ async def change_password(database: Database, account: Account, old: str, new: s
     Raises Unauthenticated if the old password is wrong, BadInput if the new one is weak.
     """
     passwords.check(new, account.username, database.settings.password_length)
+    if new == old:
+        raise BadInput("SAME_PASSWORD", field="newPassword")
     async with database.system.connect() as connection:
         row = await system.find_account(connection, account.username)
         kept = row.password_hash if row else None

@@ -62,6 +62,13 @@ MESSAGES: dict[str, Message] = {
         "请换一个更复杂的密码。",
         "Choose a stronger password.",
     ),
+    "SAME_PASSWORD": Message(
+        "BAD_INPUT",
+        "新密码不能与原密码相同。",
+        "The new password is the old one.",
+        "请换一个密码。",
+        "Choose another password.",
+    ),
     "REGISTER_NOT_EMPTY": Message(
         "CONFLICT",
         "学籍库中已有数据，不能再生成样例。",

@@ -99,6 +99,7 @@ class GraphQLEndpoint:
     async def _execute(
         self, context: Context, query: str, variables: dict[str, Any] | None, operation: str | None
     ) -> dict[str, Any]:
+        context.operation = operation
         try:
             result = await self.hub.schema.execute(query, variables, context, operation_name=operation)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:

@@ -40,6 +40,8 @@ class Settings:
     row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")
+    root_limit: int = knob(50, "Root fields of a GraphQL operation.")
+    object_limit: int = knob(200, "Fields of a GraphQL document that have a selection of their own.")
     plan_cache: int = knob(16_000_000, "Bytes of cached documents and plans, per process.")
     introspection: bool = knob(True, "Whether __schema and __type answer.")
 

@@ -71,7 +71,7 @@ class AccountQuery:
     @strawberry.field(description="Who is signed in (当前用户).")
     async def viewer(self, info: HubInfo) -> Viewer | None:
         """The signed-in person."""
-        return viewer_of(info.context, info.context.signed_in())
+        return viewer_of(info.context, info.context.signed_in(), info.context.role)
 
 
 @strawberry.type
@@ -88,7 +88,9 @@ class AccountMutation:
         context = info.context
         signed_in = await accounts.sign_in(context.database, input.username, input.password)
         account = await context.sessions.find(signed_in.token)
-        return SignInPayload(token=signed_in.token, expires_at=signed_in.expires_at, viewer=viewer_of(context, account))
+        return SignInPayload(
+            token=signed_in.token, expires_at=signed_in.expires_at, viewer=viewer_of(context, account, None)
+        )
 
     @strawberry.mutation(description="End this session (退出登录).")
     async def sign_out(self, info: HubInfo) -> Done:
@@ -112,9 +114,9 @@ class AccountMutation:
         return Done(ok=True)
 
 
-def viewer_of(context: Context, account: caller.Account) -> Viewer:
-    """What an account is told about itself."""
-    acting = caller.act(account, context.role, clock.now())
+def viewer_of(context: Context, account: caller.Account, role: str | None) -> Viewer:
+    """What an account is told about itself, under a role or its first."""
+    acting = caller.act(account, role, clock.now())
     return Viewer(
         name=account.name,
         username=account.username,

@@ -30,6 +30,8 @@ class Context:
     account: Account | None
     reading: Reading | None
     role: str | None = None
+    operation: str | None = None
+    """The operation the request named."""
     _variables: VariableValues | None = None
 
     @property

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSyntaxError,
     Node,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     parse,
 )
 from strawberry.extensions import SchemaExtension
@@ -31,6 +32,7 @@ class Known:
 
     tree: DocumentNode | None
     faults: tuple[GraphQLError, ...]
+    operations: int = 0
 
 
 class Documents:
@@ -59,6 +61,8 @@ class DocumentCache(SchemaExtension):
         context.pre_execution_errors = list(known.faults)
         if known.tree is None:
             raise known.faults[0]
+        if known.operations > 1 and context.context.operation is None:
+            raise _as_error(BadInput("BAD_DOCUMENT", detail="several operations, but no operationName"))
         yield
 
     def _judge(self, text: str) -> Known:
@@ -69,7 +73,8 @@ class DocumentCache(SchemaExtension):
         if not self.documents.settings.introspection:
             rules = (*rules, NoSchemaIntrospectionCustomRule)
         found = validate_document(self.execution_context.schema._schema, tree, rules)
-        return Known(tree, tuple(found))
+        operations = sum(isinstance(part, OperationDefinitionNode) for part in tree.definitions)
+        return Known(tree, tuple(found), operations)
 
     def _read(self, text: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
         if _NUL.search(text):
@@ -86,7 +91,25 @@ class DocumentCache(SchemaExtension):
         limit = self.documents.settings.depth_limit
         if _depth(document, limit) > limit:
             return None, [_as_error(TooLarge("TOO_COMPLEX", what="层数 depth", limit=limit))]
-        return document, []
+        return document, _too_wide(document, self.documents.settings)
+
+
+def _too_wide(document: DocumentNode, settings: Settings) -> list[GraphQLError]:
+    """What makes a document too wide: every root field is a statement, every selection a part of one to compile."""
+    operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+    roots = max((len(operation.selection_set.selections) for operation in operations), default=0)
+    if roots > settings.root_limit:
+        return [_as_error(TooLarge("TOO_COMPLEX", what="根字段 root fields", limit=settings.root_limit))]
+    objects, waiting = 0, [part.selection_set for part in document.definitions if hasattr(part, "selection_set")]
+    while waiting:
+        for selection in waiting.pop().selections:
+            below = getattr(selection, "selection_set", None)
+            if below is not None:
+                objects += 1
+                waiting.append(below)
+    if objects > settings.object_limit:
+        return [_as_error(TooLarge("TOO_COMPLEX", what="对象字段 object fields", limit=settings.object_limit))]
+    return []
 
 
 def _as_error(error: HubError) -> GraphQLError:

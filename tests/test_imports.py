@@ -718,10 +718,7 @@ async def test_what_is_revoked_between_check_and_write_is_refused(
     assert await system.fetchval("SELECT code FROM audit WHERE action = 'student:import'") == "UNAUTHENTICATED"
 
 
-async def test_what_is_committed_but_unreadable_says_so(
-    desk: Desk, province: Province, system: asyncpg.Connection
-) -> None:
-    """A role that may import but not read imports: the rows are in, and the caller hears it."""
+async def test_the_faults_alone_can_be_asked_for(desk: Desk, province: Province, system: asyncpg.Connection) -> None:
     query = """mutation($file: ID!, $school: String!) {
         importWorkbook(input: {fileId: $file, schoolCode: $school}) { faults { row } } }"""
     file = await upload(desk.http, province.tokens["schoolA1"], make_workbook(make_row(1)))
