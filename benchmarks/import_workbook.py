@@ -2,11 +2,10 @@
 
 import asyncio
 import io
-import resource
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import openpyxl
@@ -21,11 +20,11 @@ from hub import accounts, app, caller, clock, files, imports
 from hub.caller import Caller
 from hub.db import Database
 from hub.files import Files
-from hub.intake import sheet, template, workbook
+from hub.intake import readers, sheet, template, workbook
 from hub.settings import Settings
 
 ROWS, ROUNDS = 2_000, 5
-PARTS = ("total", "read and check", "database", "other", "processor, reading", "processor, hub")
+PARTS = ("total", "first rows", "waiting for rows", "database", "other", "processor, hub")
 
 
 def run() -> None:
@@ -66,9 +65,12 @@ async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
     """Import into a fresh copy of the province; the clerk is signed in and has fetched the template before."""
     async with place.copied() as settings, Database(settings) as database:
         clerk = await _clerk(place, database)
+        readers.prepare()  # as the serving hub does
+        await asyncio.sleep(0.5)
         code = place.log_ins["school_administrator"]["place"]
         await app.school_sheet(database, clerk, code)
         new = await _import(settings, database, clerk, code, data)
+        await asyncio.sleep(0.5)
         again = await _import(settings, database, clerk, code, data)
     for done, counted in ((new["done"], "created"), (again["done"], "unchanged")):
         if getattr(done, counted) != ROWS:
@@ -91,25 +93,20 @@ async def _import(settings: Settings, database: Database, clerk: Caller, code: s
         yield data
 
     with _split(database) as spent:
-        started, used = time.perf_counter(), _processor_seconds()
+        started, used = time.perf_counter(), time.process_time()
         stored = await files.store(database, store, clerk, "bench.xlsx", whole())
         done = await imports.apply(database, policy, clerk, school_code=code, file_id=stored.id, data=data)
-        total, (own, child) = time.perf_counter() - started, _processor_seconds()
-    parts = {"total": total, "read and check": spent["child"], "database": spent["database"]}
-    parts["other"] = total - spent["child"] - spent["database"]
-    return {"done": done, "parts": parts | {"processor, reading": child - used[1], "processor, hub": own - used[0]}}
-
-
-def _processor_seconds() -> tuple[float, float]:
-    """Processor seconds of this process, and of the children that have ended: unlike the clock's, nobody else's."""
-    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    own, child = (used.ru_utime + used.ru_stime for used in spent)
-    return own, child
+        total, hub = time.perf_counter() - started, time.process_time() - used
+    other = total - spent["waiting for rows"] - spent["database"]
+    return {"done": done, "parts": {"total": total, **spent, "other": other, "processor, hub": hub}}
 
 
 @contextmanager
 def _split(database: Database) -> Iterator[dict[str, float]]:
-    """Seconds spent waiting for the reading process, and for the database's statements and commits."""
+    """Seconds until the reading process answers first, waiting for it at all, and in statements and commits.
+
+    The reading process works on while the hub waits for the database.
+    """
     spent: dict[str, float] = defaultdict(float)
     engine, examine = database.app.sync_engine, workbook.examine
     commit = engine.dialect.do_commit
@@ -121,7 +118,7 @@ def _split(database: Database) -> Iterator[dict[str, float]]:
     def after(*_: Any) -> None:
         spent["database"] += time.perf_counter() - begun.pop()
 
-    workbook.examine = _clocked(spent, "child", examine)
+    workbook.examine = _awaited(spent, examine)
     engine.dialect.do_commit = _clocked(spent, "database", commit)
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
@@ -132,6 +129,22 @@ def _split(database: Database) -> Iterator[dict[str, float]]:
         engine.dialect.do_commit = commit
         event.remove(engine, "before_cursor_execute", before)
         event.remove(engine, "after_cursor_execute", after)
+
+
+def _awaited(spent: dict[str, float], examine: Callable[..., Any]) -> Callable[..., Any]:
+    async def awaited(*values: Any, **named: Any) -> AsyncGenerator[Any]:
+        async with aclosing(examine(*values, **named)) as parts:
+            while True:
+                started = time.perf_counter()
+                part = await anext(parts, None)
+                seconds = time.perf_counter() - started
+                spent["waiting for rows"] += seconds
+                spent.setdefault("first rows", seconds)
+                if part is None:
+                    return
+                yield part
+
+    return awaited
 
 
 def _clocked(spent: dict[str, float], part: str, deed: Callable[..., Any]) -> Callable[..., Any]:

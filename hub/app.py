@@ -26,7 +26,7 @@ from hub.db import Database
 from hub.endpoint import GraphQLEndpoint, Hub
 from hub.errors import BadInput, Forbidden, HubError, NotFound, TooLarge, Unavailable
 from hub.files import Files
-from hub.intake import template
+from hub.intake import readers, template
 from hub.models import School, SchoolClass
 from hub.settings import Settings
 from loaders.read import Reader
@@ -58,6 +58,7 @@ def build(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        readers.prepare()
         async with database:
             yield
 

@@ -116,7 +116,11 @@ def import_(
     data = workbook.read_bytes()
     with database() as settings, bar() as progress:
         task = progress.add_task("读取与检查 reading", total=None)
-        done = asyncio.run(demo.import_bytes(settings, workbook.name, data, school, username, password))
+
+        def show(taken: int, of: int) -> None:
+            progress.update(task, description="导入 importing", total=of, completed=taken)
+
+        done = asyncio.run(demo.import_bytes(settings, workbook.name, data, school, username, password, show))
         progress.update(task, description="完成 done", total=done.total, completed=done.total)
     table = Table("行 row", "列 column", "列名 header", "代码 code", "说明 message", "建议 remedy")
     speech: Any = "en" if language == "en" else "zh"

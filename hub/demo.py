@@ -74,7 +74,13 @@ async def furnish(settings: Settings) -> None:
 
 
 async def import_bytes(
-    settings: Settings, name: str, data: bytes, school: str, username: str, password: str
+    settings: Settings,
+    name: str,
+    data: bytes,
+    school: str,
+    username: str,
+    password: str,
+    progress: imports.Progress = imports.unseen,
 ) -> imports.Done:
     """Sign in, store the file, import it, sign out: what a clerk does in the browser."""
     async with Database(settings) as database:
@@ -89,7 +95,9 @@ async def import_bytes(
         stored = await files.store(database, store, acting, name, whole())
         policy = policies.load(await _policy(database))
         try:
-            return await imports.apply(database, policy, acting, school_code=school, file_id=stored.id, data=data)
+            return await imports.apply(
+                database, policy, acting, school_code=school, file_id=stored.id, data=data, progress=progress
+            )
         finally:
             await accounts.sign_out(database, account)
 

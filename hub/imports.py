@@ -1,8 +1,8 @@
 """A workbook comes in: its sound rows become students of the school, its faulty rows are answered one by one."""
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -30,6 +30,13 @@ _KEYS = KEY_DATA[:-1]
 _NEW = ["student_number", "school_id", "class_id", "path", "grade", "school_year", "name_key", *_KEYS, *PLAIN]
 
 
+Progress = Callable[[int, int], None]
+
+
+def unseen(_done: int, _of: int) -> None:
+    """No progress is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What became of a workbook: the import's id, and the faults of the rows that were not taken."""
@@ -44,34 +51,50 @@ class Done:
 
 
 @dataclass(slots=True)
-class _Sorted:
-    created: list[dict[str, Any]]
-    updated: list[dict[str, Any]]
-    unchanged: int
-    faults: list[Fault]
+class _Taken:
+    """What one import has done so far."""
+
+    total: int = 0
+    unchanged: int = 0
+    created: list[str] = field(default_factory=list)
+    updated: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 async def apply(
-    database: Database, policy: Policy, caller: Caller, *, school_code: str, file_id: int, data: bytes
+    database: Database,
+    policy: Policy,
+    caller: Caller,
+    *,
+    school_code: str,
+    file_id: int,
+    data: bytes,
+    progress: Progress = unseen,
 ) -> Done:
     """Read a workbook of one school and put its sound rows into the register, in one transaction.
 
     A pupil is known again by identity number, or where row or record lack one by name, sex and birth date, inside the
     school. Known pupils are updated where plain data differ; differing key data are a fault of the row. So the same
-    file again changes nothing. The school's row is locked first: of two imports at once the second waits.
+    file again changes nothing. The school's row is locked first: of two imports at once the second waits. The
+    transaction begins when the file has been read; its first rows are applied while others are checked.
+    `progress` is told how many rows are done and how many there are.
     Raises NotFound for a school out of reach, Forbidden, BadInput and TooLarge for what is wrong with the file.
     """
     school = await _school(database, policy, caller, school_code)
-    checked = await _examine(database, caller, school, data)
-    async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
-        await connection.execute(select(School.id).where(School.id == school.id).with_for_update())
-        classes = await _classes(connection, school.id)
-        sorted_ = await _sort(connection, school.id, classes, checked)
-        if sorted_.created:
-            await _create(connection, school, classes, sorted_.created)
-        if sorted_.updated:
-            await _update(connection, sorted_.updated)
-        return await _conclude(connection, caller, school, file_id, checked, sorted_)
+    async with aclosing(await _examine(database, caller, school, data)) as parts:
+        first = await anext(parts)
+        if first.total == 0 and not first.coming:
+            raise BadInput("NO_ROWS")
+        async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
+            await connection.execute(select(School.id).where(School.id == school.id).with_for_update())
+            intake = _Intake(connection, school, await _classes(connection, school.id))
+            intake.known = await _known(connection, school.id)
+            await intake.take(first)
+            progress(intake.done.total, intake.done.total + first.coming)
+            async for part in parts:
+                await intake.take(part)
+                progress(intake.done.total, intake.done.total + part.coming)
+            return await _conclude(connection, caller, school, file_id, intake.done)
 
 
 async def _school(database: Database, policy: Policy, caller: Caller, code: str) -> Any:
@@ -87,23 +110,13 @@ async def _school(database: Database, policy: Policy, caller: Caller, code: str)
         return school
 
 
-async def _examine(database: Database, caller: Caller, school: Any, data: bytes) -> Checked:
-    """Read and check in another process, before any transaction is open."""
+async def _examine(database: Database, caller: Caller, school: Any, data: bytes) -> AsyncGenerator[Checked]:
+    """Have the file read and checked in another process."""
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
         classes = await _classes(connection, school.id)
     limits = workbook.Limits(size=database.settings.upload_limit, rows=database.settings.row_limit)
-    checked = await asyncio.to_thread(
-        workbook.examine,
-        data,
-        limits,
-        school_code=school.code,
-        class_numbers=list(classes),
-        today=clock.today(),
-    )
-    if checked.total == 0:
-        raise BadInput("NO_ROWS")
-    return checked
+    return workbook.examine(data, limits, school_code=school.code, class_numbers=list(classes), today=clock.today())
 
 
 async def _classes(connection: AsyncConnection, school_id: int) -> dict[str, Any]:
@@ -113,35 +126,61 @@ async def _classes(connection: AsyncConnection, school_id: int) -> dict[str, Any
     return {row.official_number: row for row in await connection.execute(query)}
 
 
-async def _sort(connection: AsyncConnection, school_id: int, classes: dict[str, Any], checked: Checked) -> _Sorted:
-    """Tell new pupils from known ones, and of those the changed from the unchanged."""
-    known = await _known(connection, school_id)
-    numbers = {row.id: number for number, row in classes.items()}
-    found = _Sorted([], [], 0, [])
-    new: dict[Any, dict[str, Any]] = {}
-    for row in checked.rows:
-        old = _recognise(known, row.values)
-        if old is None:
-            twin = _recognise(new, row.values)
-            if twin is not None:
-                found.faults.append(_fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
-                continue
+class _Intake:
+    """One import under way: what the school knows, what the file said before, what was done."""
+
+    def __init__(self, connection: AsyncConnection, school: Any, classes: dict[str, Any]) -> None:
+        self.connection, self.school, self.classes = connection, school, classes
+        self.numbers = {row.id: number for number, row in classes.items()}
+        self.known: dict[Any, dict[str, Any]] = {}
+        self.new: dict[Any, dict[str, Any]] = {}
+        self.done = _Taken()
+
+    async def take(self, part: Checked) -> None:
+        """Apply the sound rows of a part; keep the faults of the others."""
+        created: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        self.done.total += part.total
+        self.done.faults += part.faults
+        for row in part.rows:
+            self._sort(row, created, updated)
+        if created:
+            await _create(self.connection, self.school, self.classes, created)
+            self.done.created += [pupil["student_number"] for pupil in created]
+        if updated:
+            await _update(self.connection, updated)
+            self.done.updated += updated
+
+    def _sort(self, row: Row, created: list[dict[str, Any]], updated: list[dict[str, Any]]) -> None:
+        """Tell new pupils from known ones, and of those the changed from the unchanged."""
+        old = _recognise(self.known, row.values)
+        if old is not None:
+            self._compare(row, old, updated)
+            return
+        twin = _recognise(self.new, row.values)
+        if twin is not None:
+            self.done.faults.append(_fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
+        elif row.values["class_number"] not in self.classes:  # closed since the row was checked
+            self.done.faults.append(_fault(row, "class_number", "UNKNOWN_CLASS", classes=self._open()))
+        else:
             pupil = {"row": row, **row.values}
-            _remember(new, pupil)
-            found.created.append(pupil)
-            continue
-        old["class_number"] = numbers.get(old["class_id"])
+            _remember(self.new, pupil)
+            created.append(pupil)
+
+    def _open(self) -> str:
+        return "、".join(sorted(self.classes)[:10]) or "—"
+
+    def _compare(self, row: Row, old: dict[str, Any], updated: list[dict[str, Any]]) -> None:
+        old["class_number"] = self.numbers.get(old["class_id"])
         wrong = [key for key in KEY_DATA if old[key] != row.values[key]]
         if wrong:
-            found.faults += [_fault(row, key, "KEY_DATA_DIFFERS") for key in wrong]
-            continue
+            self.done.faults += [_fault(row, key, "KEY_DATA_DIFFERS") for key in wrong]
+            return
         plain = {key: row.values[key] for key in PLAIN if not _same(old[key], row.values[key])}
-        family = _family(row)
-        if plain or family != old["family"]:
-            found.updated.append({"id": old["id"], "plain": plain, "row": row, "before": old})
+        if plain or _family(row) != old["family"]:
+            updated.append({"id": old["id"], "plain": plain, "row": row, "before": old})
         else:
-            found.unchanged += 1
-    return found
+            self.done.unchanged += 1
 
 
 async def _known(connection: AsyncConnection, school_id: int) -> dict[Any, dict[str, Any]]:
@@ -280,15 +319,13 @@ async def _update(connection: AsyncConnection, changes: Sequence[dict[str, Any]]
     await connection.execute(_RENEWED, {"ids": ids, "today": clock.today()})
 
 
-async def _conclude(
-    connection: AsyncConnection, caller: Caller, school: Any, file_id: int, checked: Checked, sorted_: _Sorted
-) -> Done:
-    faults = sorted([*checked.faults, *sorted_.faults], key=lambda fault: (fault.row, fault.column))
+async def _conclude(connection: AsyncConnection, caller: Caller, school: Any, file_id: int, done: _Taken) -> Done:
+    faults = sorted(done.faults, key=lambda fault: (fault.row, fault.column))
     counts = {
-        "total": checked.total,
-        "created": len(sorted_.created),
-        "updated": len(sorted_.updated),
-        "unchanged": sorted_.unchanged,
+        "total": done.total,
+        "created": len(done.created),
+        "updated": len(done.updated),
+        "unchanged": done.unchanged,
         "rejected": len({fault.row for fault in faults}),
     }
     taken = counts["total"] > counts["rejected"]
@@ -302,7 +339,7 @@ async def _conclude(
         **counts,
     )
     found = (await connection.execute(query.returning(Import.id))).scalar_one()
-    before = {str(change["id"]): {key: change["before"][key] for key in change["plain"]} for change in sorted_.updated}
+    before = {str(change["id"]): {key: change["before"][key] for key in change["plain"]} for change in done.updated}
     await gate.record(
         connection,
         caller,
@@ -312,8 +349,8 @@ async def _conclude(
         facts=counts,
         before=before,
         after={
-            "created": [pupil["student_number"] for pupil in sorted_.created],
-            "updated": {str(change["id"]): change["plain"] for change in sorted_.updated},
+            "created": done.created,
+            "updated": {str(change["id"]): change["plain"] for change in done.updated},
         },
         event="STUDENTS_IMPORTED",
     )

@@ -1,6 +1,6 @@
 """The checks of a pupil's row that need no register: pure functions from cells to rows and faults."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -66,24 +66,33 @@ class Fault:
 
 @dataclass(slots=True)
 class Checked:
-    """The sound rows, the faults of the others, how many rows there were, and the headers nobody knows."""
+    """A part of a sheet: its sound rows, the faults of the others, how many rows it had, how many are to come.
+
+    `unknown` are the sheet's headers that nobody knows.
+    """
 
     rows: list[Row]
     faults: list[Fault]
     total: int
+    coming: int = 0
     unknown: list[str] = field(default_factory=list)
 
 
-def check(read: Sheet, *, school_code: str, class_numbers: Collection[str], today: date) -> Checked:
-    """Check every row of a sheet; a row with any fault is not among the sound ones, and all its faults are told.
+def check(
+    read: Sheet, *, school_code: str, class_numbers: Collection[str], today: date, size: int = 100_000
+) -> Iterator[Checked]:
+    """Check a sheet, a part of `size` rows after the other; a row with any fault is not among the sound ones.
 
-    Blank rows do not count. A row with another school's code gets that one fault, whichever school it is. Of rows
-    with the same identity number, or without one the same name, sex, birth date and class, the first stands.
+    All faults of a row are told. Blank rows do not count; a sheet of them alone is one part without rows. A row with
+    another school's code gets that one fault, whichever school it is. Of rows with the same identity number, or
+    without one the same name, sex, birth date and class, the first stands, in whichever part it was.
     """
     examiner = _Examiner(read, School(school_code, frozenset(class_numbers)), today)
-    for number, cells in read.rows:
-        examiner.examine(number, cells)
-    return Checked(examiner.rows, examiner.faults, examiner.total, read.unknown)
+    for start in range(0, max(len(read.rows), 1), size):
+        rows = read.rows[start : start + size]
+        for number, cells in rows:
+            examiner.examine(number, cells)
+        yield examiner.part(len(read.rows) - start - len(rows))
 
 
 def row(number: int, flat: Sequence[Any]) -> Row:
@@ -111,19 +120,24 @@ class _Examiner:
 
     def __init__(self, read: Sheet, school: School, today: date) -> None:
         self.read, self.school, self.today = read, school, today
-        self.rows: list[Row] = []
-        self.faults: list[Fault] = []
-        self.total = 0
-        self._parsed: list[dict[str, Any]] = [{} for _ in COLUMNS]
+        self._part = Checked([], [], 0)
+        shared: dict[Any, dict[str, Any]] = {}
+        self._parsed = [shared.setdefault(_meaning(column), {}) for column in COLUMNS]
         self._seen: dict[Any, int] = {}
         self._odd_rows = {number for number, _ in read.oddities}
+
+    def part(self, coming: int) -> Checked:
+        """What was examined since the last part."""
+        part, self._part = self._part, Checked([], [], 0)
+        part.coming, part.unknown = coming, self.read.unknown
+        return part
 
     def examine(self, number: int, cells: Sequence[Any]) -> None:
         """Check one row."""
         flat, found = self._parse(number, cells)
         if not found and all(value is None for value in flat):
             return
-        self.total += 1
+        self._part.total += 1
         foreign = found.get("school_code")
         if foreign is not None and foreign[0].key == "ROW_NOT_YOUR_SCHOOL":
             found = {"school_code": foreign}
@@ -134,11 +148,11 @@ class _Examiner:
             _judge_family(pupil, found, self.today)
             self._judge_twins(number, pupil, found)
         if not found:
-            self.rows.append(row(number, flat))
+            self._part.rows.append(row(number, flat))
             return
         for place, column in enumerate(COLUMNS):
             for wrong in found.get(column.slot, ()):
-                self.faults.append(self._fault(number, column, cells[place], wrong))
+                self._part.faults.append(self._fault(number, column, cells[place], wrong))
 
     def _parse(self, number: int, cells: Sequence[Any]) -> tuple[list[Any], dict[str, list[Wrong]]]:
         flat: list[Any] = []
@@ -181,6 +195,11 @@ class _Examiner:
         letter = self.read.letters.get(column.slot, column.letter)
         value = values.shown(cell, column)
         return Fault(number, letter, column.header, column.slot, wrong.key, value, wrong.values)
+
+
+def _meaning(column: Column) -> Any:
+    """What the meaning of a text in this column depends on: columns that agree in it share what was parsed."""
+    return column.kind, column.codes, column.limit, column.key == "auxiliary_number"
 
 
 def _add(found: dict[str, list[Wrong]], slot: str, key: str, **named: Any) -> None:

@@ -1,5 +1,7 @@
 """The process that opens workbooks: it limits itself, reads one job from its input, answers in JSON, and ends.
 
+An answer is a line; a checked sheet comes in several, so that its first rows are applied while others are checked.
+
 It gets an empty environment and answers in a format that cannot carry code, so a workbook that breaks its reader
 gains nothing.
 """
@@ -8,46 +10,62 @@ import contextlib
 import gc
 import json
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from hub.errors import BadInput, HubError, TooLarge
 from hub.intake import check, grid, wire
+from hub.intake.check import Checked
 from hub.intake.container import Limits
+from hub.intake.grid import Sheet
 
 if sys.platform != "win32":  # Windows has no such limits; the parent's deadline still holds
     import resource
 
 
 def main() -> None:
-    """Do the one job that stands on the input: a line of JSON, then the workbook's bytes unless it names a path."""
+    """Do the one job that comes on the input: a line of JSON, then the workbook's bytes unless it names a path.
+
+    An input that ends without a job is that of a process nobody needed.
+    """
     gc.disable()
-    job = json.loads(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    job = json.loads(line)
     limits = Limits(**job["limits"])
     _confine(limits)
     try:
-        answer = wire.pack(_do(job, limits))
-        if len(answer) > limits.unpacked:
-            raise limits.too_large_unpacked()
+        written = 0
+        for answer in _do(job, limits):
+            line = wire.pack(answer)
+            written += len(line)
+            if written > limits.unpacked:
+                raise limits.too_large_unpacked()
+            _write(line)
     except MemoryError:
-        answer = _refusal(limits.too_large_unpacked())
+        _write(wire.pack_refusal(limits.too_large_unpacked()))
     except HubError as refusal:
-        answer = _refusal(refusal)
+        _write(wire.pack_refusal(refusal))
     except BaseException as fault:  # a panic of the Rust reader is no Exception
         if isinstance(fault, KeyboardInterrupt):
             raise
-        answer = _refusal(BadInput("FILE_UNREADABLE"))
-    sys.stdout.buffer.write(answer)
-    sys.stdout.buffer.flush()
+        _write(wire.pack_refusal(BadInput("FILE_UNREADABLE")))
 
 
-def _do(job: dict[str, Any], limits: Limits) -> Any:
+def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
     read = grid.read(_data(job, limits), limits)
     if "school_code" not in job:
-        return read
-    today = date.fromisoformat(job["today"])
-    return check.check(read, school_code=job["school_code"], class_numbers=job["class_numbers"], today=today)
+        return iter([read])
+    today, size = date.fromisoformat(job["today"]), job["size"]
+    return check.check(read, school_code=job["school_code"], class_numbers=job["class_numbers"], today=today, size=size)
+
+
+def _write(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _data(job: dict[str, Any], limits: Limits) -> bytes:
@@ -73,10 +91,6 @@ def _confine(limits: Limits) -> None:
         for what, bound in bounds.items():
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(what, (bound, bound))
-
-
-def _refusal(refusal: HubError) -> bytes:
-    return wire.pack_refusal(refusal)
 
 
 if __name__ == "__main__":

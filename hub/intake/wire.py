@@ -1,4 +1,4 @@
-"""What passes between the hub and the process that opens workbooks: JSON both ways."""
+"""What passes between the hub and the process that opens workbooks: JSON both ways, an answer a line."""
 
 from datetime import date
 from decimal import Decimal
@@ -68,7 +68,13 @@ def _unpack_sheet(fields: dict[str, Any]) -> Sheet:
 def _checked(checked: Checked) -> dict[str, Any]:
     faults = [(f.row, f.column, f.header, f.slot, f.key, f.value, f.values) for f in checked.faults]
     rows = [(row.number, row.flat()) for row in checked.rows]
-    return {"rows": rows, "faults": faults, "total": checked.total, "unknown": checked.unknown}
+    return {
+        "rows": rows,
+        "faults": faults,
+        "total": checked.total,
+        "coming": checked.coming,
+        "unknown": checked.unknown,
+    }
 
 
 def _unpack_checked(fields: dict[str, Any]) -> Checked:
@@ -80,4 +86,4 @@ def _unpack_checked(fields: dict[str, Any]) -> Checked:
             flat[position] = Decimal(flat[position]) if flat[position] else None
         rows.append(check.row(number, flat))
     faults = [Fault(*fault) for fault in fields["faults"]]
-    return Checked(rows, faults, fields["total"], fields["unknown"])
+    return Checked(rows, faults, fields["total"], fields["coming"], fields["unknown"])

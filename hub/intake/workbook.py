@@ -1,23 +1,25 @@
 """Reading a workbook safely: in a process of its own, with limits and a deadline."""
 
+import asyncio
+import contextlib
 import json
-import subprocess
-import sys
-from collections.abc import Collection
+import threading
+from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from hub.errors import BadInput, TooLarge
-from hub.intake import wire
+from hub.intake import readers, wire
 from hub.intake.check import Checked
 from hub.intake.container import MEGABYTE, Limits
 from hub.intake.grid import Sheet
 
 __all__ = ["Limits", "Sheet", "examine", "read"]
 
-_STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.intake import child; child.main()"
+_PART = 400
+"""Rows a part: few enough that the first soon arrive, enough that a statement a part costs little."""
 
 
 def read(source: str | Path | bytes, limits: Limits | None = None) -> Sheet:
@@ -26,55 +28,83 @@ def read(source: str | Path | bytes, limits: Limits | None = None) -> Sheet:
     Blocks for up to the deadline: call it in a thread. Raises BadInput or TooLarge with the key of what is wrong with
     the file.
     """
-    answer = _run(source, limits or Limits(), {})
-    if not isinstance(answer, Sheet):
-        raise BadInput("FILE_UNREADABLE")
-    return answer
+    for answer in _answers(readers.take(), source, limits or Limits(), {}):
+        if isinstance(answer, Sheet):
+            return answer
+    raise BadInput("FILE_UNREADABLE")
 
 
-def examine(
+async def examine(
     source: str | Path | bytes,
     limits: Limits | None = None,
     *,
     school_code: str,
     class_numbers: Collection[str],
     today: date,
-) -> Checked:
-    """Read a workbook and check its rows as `check.check` does, all in the other process.
+) -> AsyncGenerator[Checked]:
+    """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
-    Costs this process little, however large the file. Raises BadInput or TooLarge as `read` does.
+    The other process never waits for whoever takes the parts. Raises BadInput or TooLarge as `read` does: before the
+    first part for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing
+    the iterator ends the other process.
     """
-    job = {"school_code": school_code, "class_numbers": list(class_numbers), "today": today.isoformat()}
-    answer = _run(source, limits or Limits(), job)
-    if not isinstance(answer, Checked):
-        raise BadInput("FILE_UNREADABLE")
-    return answer
+    job = {"school_code": school_code, "class_numbers": list(class_numbers), "today": today.isoformat(), "size": _PART}
+    arrived: asyncio.Queue[Checked | None] = asyncio.Queue()
+    tell = asyncio.get_running_loop().call_soon_threadsafe
+    process = readers.take()
 
+    def pump() -> None:
+        try:
+            for answer in _answers(process, source, limits or Limits(), job):
+                if isinstance(answer, Checked):
+                    tell(arrived.put_nowait, answer)
+        finally:
+            tell(arrived.put_nowait, None)
 
-def _run(source: str | Path | bytes, limits: Limits, job: dict[str, Any]) -> Sheet | Checked:
-    data = source if isinstance(source, bytes) else b""
-    _weigh(source, limits)
-    path = None if isinstance(source, bytes) else str(Path(source).absolute())
-    line = json.dumps({"path": path, "limits": asdict(limits), **job}).encode()
+    pumping = asyncio.create_task(asyncio.to_thread(pump))
     try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and module, nothing of the file in the command
-            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _STARTER, *_places()],
-            input=line + b"\n" + data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=limits.seconds,
-            env=None if sys.platform == "win32" else {},
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise limits.too_large_unpacked() from None
-    if done.returncode:
-        raise limits.too_large_unpacked() if done.returncode in _KILLED else BadInput("FILE_UNREADABLE")
-    return wire.unpack(done.stdout)
+        while (part := await arrived.get()) is not None:
+            yield part
+        await pumping
+    finally:
+        process.kill()
+        with contextlib.suppress(Exception):
+            await pumping
+
+
+def _answers(
+    process: readers.Process, source: str | Path | bytes, limits: Limits, job: dict[str, Any]
+) -> Iterator[Sheet | Checked]:
+    """What the process answers to the job, as it comes; then what ended it, if it did not end well."""
+    deadline = threading.Timer(limits.seconds, process.kill)
+    deadline.start()
+    try:
+        _weigh(source, limits)
+        _give(process, source, {"limits": asdict(limits), **job})
+        for line in process.stdout or ():
+            if line.endswith(b"\n"):
+                yield wire.unpack(line)
+        code = process.wait()
+    finally:
+        deadline.cancel()
+        readers.end(process)
+        readers.prepare()
+    if code:
+        raise limits.too_large_unpacked() if code in _KILLED else BadInput("FILE_UNREADABLE")
 
 
 _KILLED = (-6, -9, -11, -24)
-"""Abort, kill, fault and processor limit: how a process ends that wanted more than its share."""
+"""Abort, kill (our deadline too), fault and processor limit: how a process ends that wanted more than its share."""
+
+
+def _give(process: readers.Process, source: str | Path | bytes, job: dict[str, Any]) -> None:
+    """Write the job; a process that died of it is told by how it ended."""
+    data = source if isinstance(source, bytes) else b""
+    path = None if isinstance(source, bytes) else str(Path(source).absolute())
+    with contextlib.suppress(BrokenPipeError):
+        if process.stdin is not None:
+            process.stdin.write(json.dumps({"path": path, **job}).encode() + b"\n" + data)
+            process.stdin.close()
 
 
 def _weigh(source: str | Path | bytes, limits: Limits) -> None:
@@ -83,8 +113,3 @@ def _weigh(source: str | Path | bytes, limits: Limits) -> None:
         raise BadInput("FILE_EMPTY")
     if size > limits.size:
         raise TooLarge("FILE_TOO_LARGE", limit=limits.size // MEGABYTE)
-
-
-def _places() -> list[str]:
-    """Where this process finds its modules, so that the child finds the same without reading any configuration."""
-    return [str(Path(place).absolute()) for place in sys.path]

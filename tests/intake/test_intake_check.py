@@ -18,7 +18,12 @@ GUARDIAN = make_id(date(1975, 3, 4))
 
 
 def examine(*rows, school=SCHOOL, today=TODAY):
-    return check.check(make_sheet(*rows), school_code=school, class_numbers=CLASS_NUMBERS, today=today)
+    return whole(make_sheet(*rows), school, CLASS_NUMBERS, today)
+
+
+def whole(read, school, numbers, today):
+    [checked] = check.check(read, school_code=school, class_numbers=numbers, today=today)
+    return checked
 
 
 def faults_of(checked):
@@ -243,7 +248,7 @@ def test_a_row_of_another_school_says_nothing_else():
 def test_classes_are_named_up_to_ten():
     numbers = [f"{number:07}" for number in range(40)]
     read = make_sheet(make_row(class_number="9"))
-    fault = check.check(read, school_code=SCHOOL, class_numbers=numbers, today=TODAY).faults[0]
+    fault = whole(read, SCHOOL, numbers, TODAY).faults[0]
     assert "0000009……（共 40 个）" in fault.remedy()
     assert "0000010" not in fault.remedy()
 
@@ -273,7 +278,7 @@ def test_a_report_masks_identity_numbers():
 def test_oddities_of_the_file_are_faults_of_their_cells():
     read = make_sheet(make_row(name=None), make_row(1))
     read.oddities[2, SLOTS.index("name")] = "FORMULA_NOT_ALLOWED"
-    checked = check.check(read, school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY)
+    checked = whole(read, SCHOOL, CLASS_NUMBERS, TODAY)
     assert faults_of(checked) == [(2, "name", "FORMULA_NOT_ALLOWED")]
 
 

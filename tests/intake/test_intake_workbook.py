@@ -1,3 +1,4 @@
+import asyncio
 import io
 import re
 import struct
@@ -13,15 +14,24 @@ from openpyxl.utils.exceptions import IllegalCharacterError
 from pupils import CLASS_NUMBERS, CLASSES, SCHOOL, SLOTS, TODAY, make_row, make_workbook, rebuild
 
 from hub.errors import BadInput, HubError, TooLarge
-from hub.intake import check, sheet, template, workbook
+from hub.intake import check, readers, sheet, template, workbook
 from hub.intake.container import Limits
 
 SHEET = "xl/worksheets/sheet1.xml"
 GOOD = make_workbook(make_row(), make_row(1))
 
 
+def parts_of(data, **limits):
+    async def collect():
+        school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY}
+        return [part async for part in workbook.examine(data, Limits(**limits), **school)]
+
+    return asyncio.run(collect())
+
+
 def examine(data, **limits):
-    return workbook.examine(data, Limits(**limits), school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY)
+    [checked] = parts_of(data, **limits)
+    return checked
 
 
 def refusal(data, **limits):
@@ -317,9 +327,44 @@ def test_the_deadline_and_the_memory_limit_end_the_process():
 def test_checking_in_the_other_process_answers_the_same():
     data = make_workbook(make_row(), make_row(1, sex="?"), make_row(), make_row(2, distance_km="0.25"))
     read = workbook.read(data)
-    here = check.check(read, school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY)
+    [here] = check.check(read, school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY)
     assert examine(data) == here
     assert (len(here.rows), len(here.faults)) == (2, 2)
+
+
+def test_a_long_sheet_comes_in_parts_that_together_are_the_whole():
+    rows = [make_row(place) for place in range(900)]
+    data = make_workbook(*rows, make_row(0))
+    [whole] = check.check(workbook.read(data), school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY)
+    parts = parts_of(data)
+    assert len(parts) > 2
+    assert [row for part in parts for row in part.rows] == whole.rows
+    assert [fault for part in parts for fault in part.faults] == whole.faults
+    assert faults_of(whole) == [(902, "M", "id_number", "DUPLICATE_IN_FILE")]
+    assert [part.total + part.coming for part in parts] == [901, *(part.coming for part in parts[:-1])]
+
+
+def test_parts_nobody_awaits_end_the_other_process():
+    async def leave():
+        school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY}
+        process = readers.take()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readers, "take", lambda: process)
+            parts = workbook.examine(make_workbook(*(make_row(place) for place in range(900))), **school)
+            await anext(parts)
+            await parts.aclose()
+        return process
+
+    assert asyncio.run(leave()).returncode is not None
+    assert examine(GOOD).total == 2
+
+
+def test_a_waiting_process_that_died_is_replaced():
+    readers.prepare()
+    waiting = readers.take()
+    readers.end(waiting)
+    readers._ready.append(waiting)
+    assert examine(GOOD).total == 2
 
 
 @pytest.mark.parametrize("place", range(0, 60, 7))
