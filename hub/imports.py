@@ -1,6 +1,6 @@
 """A workbook comes in: its sound rows become students of the school, its faulty rows are answered one by one."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -88,7 +88,6 @@ async def apply(
         async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
             await connection.execute(select(School.id).where(School.id == school.id).with_for_update())
             intake = _Intake(connection, school, await _classes(connection, school.id))
-            intake.known = await _known(connection, school.id)
             await intake.take(first)
             progress(intake.done.total, intake.done.total + first.coming)
             async for part in parts:
@@ -126,14 +125,17 @@ async def _classes(connection: AsyncConnection, school_id: int) -> dict[str, Any
     return {row.official_number: row for row in await connection.execute(query)}
 
 
+_Pupils = dict[Any, dict[str, Any]]
+"""Pupils by identity number, and by name, sex and birth date."""
+
+
 class _Intake:
-    """One import under way: what the school knows, what the file said before, what was done."""
+    """One import under way: what the file said before, what was done."""
 
     def __init__(self, connection: AsyncConnection, school: Any, classes: dict[str, Any]) -> None:
         self.connection, self.school, self.classes = connection, school, classes
         self.numbers = {row.id: number for number, row in classes.items()}
-        self.known: dict[Any, dict[str, Any]] = {}
-        self.new: dict[Any, dict[str, Any]] = {}
+        self.new: _Pupils = {}
         self.done = _Taken()
 
     async def take(self, part: Checked) -> None:
@@ -142,8 +144,9 @@ class _Intake:
         updated: list[dict[str, Any]] = []
         self.done.total += part.total
         self.done.faults += part.faults
+        known = await _known(self.connection, self.school.id, part.rows, self.done.created)
         for row in part.rows:
-            self._sort(row, created, updated)
+            self._sort(row, known, created, updated)
         if created:
             await _create(self.connection, self.school, self.classes, created)
             self.done.created += [pupil["student_number"] for pupil in created]
@@ -151,9 +154,9 @@ class _Intake:
             await _update(self.connection, updated)
             self.done.updated += updated
 
-    def _sort(self, row: Row, created: list[dict[str, Any]], updated: list[dict[str, Any]]) -> None:
+    def _sort(self, row: Row, known: _Pupils, created: list[dict[str, Any]], updated: list[dict[str, Any]]) -> None:
         """Tell new pupils from known ones, and of those the changed from the unchanged."""
-        old = _recognise(self.known, row.values)
+        old = _recognise(known, row.values)
         if old is not None:
             self._compare(row, old, updated)
             return
@@ -183,25 +186,32 @@ class _Intake:
             self.done.unchanged += 1
 
 
-async def _known(connection: AsyncConnection, school_id: int) -> dict[Any, dict[str, Any]]:
+async def _known(connection: AsyncConnection, school_id: int, rows: Sequence[Row], created: Collection[str]) -> _Pupils:
+    """The school's pupils whom one of the rows could mean, but not those this import has created."""
     columns = ", ".join(f"s.{key}" for key in [*_KEYS, *PLAIN])
     members = ", ".join(f"'{key}', g.{key}" for key in _GUARDIAN)
-    rows = await connection.execute(
+    found = await connection.execute(
         text(
             f"""SELECT s.id, s.class_id, {columns}, (SELECT coalesce(json_agg(json_build_object(
                     'position', g.position, {members}) ORDER BY g.position), '[]')
                   FROM guardians g WHERE g.student_id = s.id) AS family
-                FROM students s WHERE s.school_id = :school"""  # noqa: S608 -- column names of this module
+                FROM students s WHERE s.school_id = :school AND s.student_number <> ALL (:created)
+                  AND (s.id_number = ANY (:numbers) OR s.name = ANY (:names))"""  # noqa: S608 -- column names of this module
         ),
-        {"school": school_id},
+        {
+            "school": school_id,
+            "created": created,
+            "numbers": [row.values["id_number"] for row in rows if row.values["id_number"]],
+            "names": list({row.values["name"] for row in rows}),
+        },
     )
-    known: dict[Any, dict[str, Any]] = {}
-    for row in rows:
+    known: _Pupils = {}
+    for row in found:
         _remember(known, dict(row._mapping))
     return known
 
 
-def _remember(pupils: dict[Any, dict[str, Any]], pupil: dict[str, Any]) -> None:
+def _remember(pupils: _Pupils, pupil: dict[str, Any]) -> None:
     """Keep a pupil by number and by person; of namesakes the one without a number is found by person."""
     if pupil["id_number"]:
         pupils[pupil["id_number"]] = pupil
@@ -210,7 +220,7 @@ def _remember(pupils: dict[Any, dict[str, Any]], pupil: dict[str, Any]) -> None:
         pupils[_person(pupil)] = pupil
 
 
-def _recognise(pupils: dict[Any, dict[str, Any]], values: dict[str, Any]) -> dict[str, Any] | None:
+def _recognise(pupils: _Pupils, values: dict[str, Any]) -> dict[str, Any] | None:
     """The pupil of a row: by number, or by person where the row or the record has no number."""
     number = values["id_number"]
     if number and number in pupils:

@@ -11,6 +11,8 @@ from hub.intake.grid import Sheet
 from hub.intake.sheet import COLUMNS, Column
 from hub.intake.values import School, Wrong
 
+LONGEST_PART = 1_000
+"""Rows a part has at most: enough that the cost of a statement does not matter."""
 _RESIDENT_ID, _NO_ID = "1", "Z"
 _CHINA, _NOT_OVERSEAS, _OTHER_RELATION = "CHN", "00", "97"
 _SPECIAL_SCHOOL = "51"
@@ -79,20 +81,25 @@ class Checked:
 
 
 def check(
-    read: Sheet, *, school_code: str, class_numbers: Collection[str], today: date, size: int = 100_000
+    read: Sheet, *, school_code: str, class_numbers: Collection[str], today: date, size: int = LONGEST_PART
 ) -> Iterator[Checked]:
-    """Check a sheet, a part of `size` rows after the other; a row with any fault is not among the sound ones.
+    """Check a sheet part by part; a row with any fault is not among the sound ones.
 
-    All faults of a row are told. Blank rows do not count; a sheet of them alone is one part without rows. A row with
-    another school's code gets that one fault, whichever school it is. Of rows with the same identity number, or
-    without one the same name, sex, birth date and class, the first stands, in whichever part it was.
+    The first part has `size` rows, each next twice as many up to `LONGEST_PART`. All faults of a row are told. Blank
+    rows do not count; a sheet of them alone is one part without rows. A row with another school's code gets that one
+    fault, whichever school it is. Of rows with the same identity number, or without one the same name, sex, birth
+    date and class, the first stands, in whichever part it was.
     """
     examiner = _Examiner(read, School(school_code, frozenset(class_numbers)), today)
-    for start in range(0, max(len(read.rows), 1), size):
-        rows = read.rows[start : start + size]
+    done = 0
+    while True:
+        rows = read.rows[done : done + size]
         for number, cells in rows:
             examiner.examine(number, cells)
-        yield examiner.part(len(read.rows) - start - len(rows))
+        done, size = done + len(rows), min(size * 2, LONGEST_PART)
+        yield examiner.part(len(read.rows) - done)
+        if done == len(read.rows):
+            return
 
 
 def row(number: int, flat: Sequence[Any]) -> Row:

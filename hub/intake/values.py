@@ -26,6 +26,7 @@ _DAY = re.compile(r"([0-9]{4})(?:年([0-9]{1,2})月([0-9]{1,2})日?|([-/.])([0-9
 _MONTH = re.compile(r"([0-9]{4})(?:年([0-9]{1,2})月|[-/.]([0-9]{1,2}))")
 _SOMETHING_LIKE_A_DAY = re.compile(r"[0-9]{1,4}([-/.年月日][0-9]{1,4}){0,2}[年月日]?")
 _PHONE = re.compile(r"1[0-9]{10}|0[0-9]{2,3}-?[0-9]{7,8}(?:-[0-9]{1,6})?|[2-9][0-9]{6,7}|[48]00-?[0-9]{3}-?[0-9]{4}")
+_MOBILE = re.compile(r"1[0-9]{10}")
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;.]+(?:\.[^@\s,;.]+)+")
 _DISTANCE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)(?:公里|千米|km)?", re.IGNORECASE)
 _PERIOD = re.compile(
@@ -270,6 +271,8 @@ def other_id(number: str) -> bool:
 def _phone(_column: Column, text: str, _school: School) -> Any:
     if _SCIENTIFIC.fullmatch(text):
         return Wrong("NUMBER_LOST_DIGITS")
+    if _MOBILE.fullmatch(text):
+        return text
     plain = re.sub("[\u2010-\u2015\u2212]", "-", text)
     plain = re.sub(r"^\((0[0-9]{2,3})\)-?", r"\1-", re.sub(r"^(\+86|0086|86(?=1))-?", "", plain))
     if re.fullmatch(r"1[0-9]{2}-[0-9]{4}-[0-9]{4}", plain):

@@ -18,8 +18,8 @@ from hub.intake.grid import Sheet
 
 __all__ = ["Limits", "Sheet", "examine", "read"]
 
-_PART = 400
-"""Rows a part: few enough that the first soon arrive, enough that a statement a part costs little."""
+_FIRST_PART = 125
+"""Rows of the first part: few, so that they soon arrive."""
 
 
 def read(source: str | Path | bytes, limits: Limits | None = None) -> Sheet:
@@ -48,7 +48,12 @@ async def examine(
     first part for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing
     the iterator ends the other process.
     """
-    job = {"school_code": school_code, "class_numbers": list(class_numbers), "today": today.isoformat(), "size": _PART}
+    job = {
+        "school_code": school_code,
+        "class_numbers": list(class_numbers),
+        "today": today.isoformat(),
+        "size": _FIRST_PART,
+    }
     arrived: asyncio.Queue[Checked | None] = asyncio.Queue()
     tell = asyncio.get_running_loop().call_soon_threadsafe
     process = readers.take()

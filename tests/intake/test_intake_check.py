@@ -308,7 +308,5 @@ def test_whatever_stands_in_a_cell_the_row_is_sound_or_faulty(changes):
 def test_a_check_is_the_same_whatever_was_checked_before(seed, slot):
     changed = make_row(2, **{slot: str(seed)})
     alone = examine(changed)
-    after = check.check(
-        make_sheet(make_row(1), changed, first=1), school_code=SCHOOL, class_numbers=CLASS_NUMBERS, today=TODAY
-    )
+    after = whole(make_sheet(make_row(1), changed, first=1), SCHOOL, CLASS_NUMBERS, TODAY)
     assert [(f.slot, f.key) for f in after.faults] == [(f.slot, f.key) for f in alone.faults]
