@@ -59,13 +59,20 @@ def unexpected(cause: BaseException) -> HubError:
     told = cause.orig.__cause__ if isinstance(cause, DBAPIError) and cause.orig else cause
     if isinstance(told, EXPIRED):
         return Unavailable("TIMEOUT")
-    lost = isinstance(cause, DBAPIError) and cause.connection_invalidated
-    if lost or isinstance(cause, (*LOST, PoolTimeout)) or isinstance(told, asyncpg.PostgresConnectionError):
+    if _lost(cause, told):
         return Unavailable()
     reference = secrets.token_hex(6)
     state = told.sqlstate if isinstance(told, asyncpg.PostgresError) else None
     log.error("unexpected", reference=reference, kind=type(cause).__name__, sqlstate=state, at=list(_places(cause)))
     return HubError("INTERNAL", correlation=reference)
+
+
+def _lost(cause: BaseException, told: BaseException | None) -> bool:
+    """Whether the database is out of reach. asyncpg's word for a value that does not fit its column is no loss."""
+    if isinstance(told, ValueError):
+        return False
+    invalidated = isinstance(cause, DBAPIError) and cause.connection_invalidated
+    return invalidated or isinstance(cause, (*LOST, PoolTimeout)) or isinstance(told, asyncpg.PostgresConnectionError)
 
 
 def _places(cause: BaseException) -> Iterable[str]:

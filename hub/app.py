@@ -24,7 +24,7 @@ from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
 from hub.endpoint import GraphQLEndpoint, Hub
-from hub.errors import BadInput, Forbidden, HubError, NotFound, TooLarge, Unavailable
+from hub.errors import BadInput, Forbidden, HubError, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from hub.files import Files
 from hub.intake import readers, template
 from hub.models import School, SchoolClass
@@ -73,7 +73,7 @@ def build(settings: Settings) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         lifespan=lifespan,
-        exception_handlers={HubError: _refused, 500: _broken},
+        exception_handlers={HubError: _refused, HTTPException: _nothing_here, 500: _broken},
     )
     app.add_middleware(_Secured)
     app.state.hub = hub
@@ -208,6 +208,16 @@ async def _refused(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, HubError) else answers.unexpected(error)
     speech = answers.language(request.headers.get("accept-language", ""))
     return Response(orjson.dumps(answers.refusal(known, speech)), known.status, media_type="application/json")
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    """An unknown address, or a method it does not take."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    wanted = (error.headers or {}).get("Allow", "") if isinstance(error, HTTPException) else ""
+    refusal: HubError = NotFound()
+    if status == 405:
+        refusal = MethodNotAllowed("METHOD_NOT_ALLOWED", method=request.method, wanted=wanted)
+    return await _refused(request, refusal)
 
 
 async def _broken(request: Request, error: Exception) -> Response:

@@ -96,6 +96,8 @@ class Database:
         except EXPIRED as error:
             raise Unavailable("TIMEOUT") from error
         except LOST as error:
+            if isinstance(error, ValueError):  # asyncpg's word for a value that does not fit its column
+                raise
             raise Unavailable from error
         finally:
             await pool.release(connection)

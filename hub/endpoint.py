@@ -17,7 +17,7 @@ import policies
 from hub import answers, caller, clock
 from hub.accounts import Sessions
 from hub.caller import Account
-from hub.errors import BadInput, HubError, TooLarge, Unauthenticated
+from hub.errors import BadInput, HubError, MethodNotAllowed, TooLarge, Unauthenticated
 from hub.files import Files
 from loaders import read
 from loaders.read import Reader, Reading
@@ -88,7 +88,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request) -> Response:
         if request.method != "POST":
-            raise BadInput("METHOD_NOT_ALLOWED", method=request.method, wanted="POST")
+            raise MethodNotAllowed("METHOD_NOT_ALLOWED", method=request.method, wanted="POST")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in JSON_TYPES:
             raise BadInput("UNSUPPORTED_MEDIA_TYPE", type=kind[:60] or "(none)", wanted="application/json")

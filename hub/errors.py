@@ -81,6 +81,12 @@ class Conflict(HubError):
     status = 409
 
 
+class MethodNotAllowed(BadInput):
+    """The address does not take this HTTP method."""
+
+    status = 405
+
+
 class TooLarge(HubError):
     """More than a limit allows; the text names the limit."""
 

@@ -42,8 +42,11 @@ class Files:
         await obstore.put_async(self._store, key, data)
 
     async def get(self, key: str) -> bytes:
-        """The bytes of a key."""
-        answer = await obstore.get_async(self._store, key)
+        """The bytes of a key. Raises NotFound when the folder has lost them: the file must be uploaded again."""
+        try:
+            answer = await obstore.get_async(self._store, key)
+        except FileNotFoundError:
+            raise NotFound from None
         return bytes(await answer.bytes_async())
 
 

@@ -146,7 +146,7 @@ class _Intake:
         self.done.faults += part.faults
         known = await _known(self.connection, self.school.id, part.rows, self.done.created)
         for row in part.rows:
-            self._sort(row, known, created, updated)
+            self._sort(part, row, known, created, updated)
         if created:
             await _create(self.connection, self.school, self.classes, created)
             self.done.created += [pupil["student_number"] for pupil in created]
@@ -154,17 +154,24 @@ class _Intake:
             await _update(self.connection, updated)
             self.done.updated += updated
 
-    def _sort(self, row: Row, known: _Pupils, created: list[dict[str, Any]], updated: list[dict[str, Any]]) -> None:
+    def _sort(
+        self,
+        part: Checked,
+        row: Row,
+        known: _Pupils,
+        created: list[dict[str, Any]],
+        updated: list[dict[str, Any]],
+    ) -> None:
         """Tell new pupils from known ones, and of those the changed from the unchanged."""
         old = _recognise(known, row.values)
         if old is not None:
-            self._compare(row, old, updated)
+            self._compare(part, row, old, updated)
             return
         twin = _recognise(self.new, row.values)
         if twin is not None:
-            self.done.faults.append(_fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
+            self.done.faults.append(_fault(part, row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
         elif row.values["class_number"] not in self.classes:  # closed since the row was checked
-            self.done.faults.append(_fault(row, "class_number", "UNKNOWN_CLASS", classes=self._open()))
+            self.done.faults.append(_fault(part, row, "class_number", "UNKNOWN_CLASS", classes=self._open()))
         else:
             pupil = {"row": row, **row.values}
             _remember(self.new, pupil)
@@ -173,11 +180,11 @@ class _Intake:
     def _open(self) -> str:
         return "、".join(sorted(self.classes)[:10]) or "—"
 
-    def _compare(self, row: Row, old: dict[str, Any], updated: list[dict[str, Any]]) -> None:
+    def _compare(self, part: Checked, row: Row, old: dict[str, Any], updated: list[dict[str, Any]]) -> None:
         old["class_number"] = self.numbers.get(old["class_id"])
         wrong = [key for key in KEY_DATA if old[key] != row.values[key]]
         if wrong:
-            self.done.faults += [_fault(row, key, "KEY_DATA_DIFFERS") for key in wrong]
+            self.done.faults += [_fault(part, row, key, "KEY_DATA_DIFFERS") for key in wrong]
             return
         plain = {key: row.values[key] for key in PLAIN if not _same(old[key], row.values[key])}
         if plain or _family(row) != old["family"]:
@@ -367,9 +374,9 @@ async def _conclude(connection: AsyncConnection, caller: Caller, school: Any, fi
     return Done(found, faults=faults, **counts)
 
 
-def _fault(row: Row, slot: str, key: str, **named: Any) -> Fault:
+def _fault(part: Checked, row: Row, slot: str, key: str, **named: Any) -> Fault:
     column = BY_SLOT[slot]
-    return Fault(row.number, column.letter, column.header, column.slot, key, None, named)
+    return Fault(row.number, part.letters.get(slot, column.letter), column.header, slot, key, None, named)
 
 
 def _student_number(kind: str, county: str, year: int, sequence: int) -> str:

@@ -42,6 +42,9 @@ class RowFault:
     column: str = strawberry.field(description="Column letter (列).")
     header: str = strawberry.field(description="Header of the column (列名).")
     code: str = strawberry.field(description="Stable code of the rule (错误代码).")
+    value: str | None = strawberry.field(
+        description="What the cell says, identity numbers masked; null if it is blank (单元格内容)."
+    )
     message: str = strawberry.field(description="What is wrong (错误说明).")
     remedy: str = strawberry.field(description="What to write instead (修改建议).")
 
@@ -101,6 +104,7 @@ class WorkbookMutation:
                 column=fault.column,
                 header=fault.header,
                 code=fault.key,
+                value=fault.value,
                 message=fault.text(language),
                 remedy=fault.remedy(language),
             )

@@ -14,6 +14,7 @@ from hub.app import build
 from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
+from tests.desk import Desk
 from tests.province import Province, make_province
 
 KEPT = {"codes", "policy_versions", "alembic_version"}
@@ -95,3 +96,8 @@ async def empty(connection: asyncpg.Connection) -> None:
     tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT]
     for table in tables:
         await connection.execute(f"DELETE FROM {table.name}")
+
+
+@pytest.fixture
+def desk(http: httpx.AsyncClient, ask: Ask, province: Province) -> Desk:
+    return Desk(http, ask, province)

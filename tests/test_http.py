@@ -39,7 +39,7 @@ async def test_graphql_takes_post_only_so_no_link_can_change_anything(
 ) -> None:
     query = {"query": "mutation { signOut { ok } }"}
     response = await http.request(method, "/graphql", params=query, headers=bearer)
-    assert key_of(response) == (400, "BAD_INPUT", "METHOD_NOT_ALLOWED")
+    assert key_of(response) == (405, "BAD_INPUT", "METHOD_NOT_ALLOWED")
     assert await system.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL") == 0
 
 
@@ -365,3 +365,18 @@ async def test_english_is_spoken_where_it_is_asked_for(ask: Ask, http: httpx.Asy
     for tag, word in (("en", "signed in"), ("zh-CN,en;q=0.5", "登录"), ("fr", "登录"), ("fr, en;q=0.5", "signed in")):
         response = await http.get("/template", headers={"accept-language": tag})
         assert word in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "expected"),
+    [
+        ("GET", "/nowhere", (404, "NOT_FOUND", "NOT_FOUND")),
+        ("GET", "/static/../app.py", (404, "NOT_FOUND", "NOT_FOUND")),
+        ("GET", "/files", (405, "BAD_INPUT", "METHOD_NOT_ALLOWED")),
+        ("POST", "/template", (405, "BAD_INPUT", "METHOD_NOT_ALLOWED")),
+    ],
+)
+async def test_an_address_or_method_that_is_not_is_told_like_everything_else(
+    http: httpx.AsyncClient, method: str, address: str, expected: tuple[int, str, str]
+) -> None:
+    assert key_of(await http.request(method, address)) == expected

@@ -70,13 +70,14 @@ class Fault:
 class Checked:
     """A part of a sheet: its sound rows, the faults of the others, how many rows it had, how many are to come.
 
-    `unknown` are the sheet's headers that nobody knows.
+    `letters` are the sheet's columns by slot, `unknown` the headers that nobody knows.
     """
 
     rows: list[Row]
     faults: list[Fault]
     total: int
     coming: int = 0
+    letters: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -136,7 +137,7 @@ class _Examiner:
     def part(self, coming: int) -> Checked:
         """What was examined since the last part."""
         part, self._part = self._part, Checked([], [], 0)
-        part.coming, part.unknown = coming, self.read.unknown
+        part.coming, part.letters, part.unknown = coming, self.read.letters, self.read.unknown
         return part
 
     def examine(self, number: int, cells: Sequence[Any]) -> None:

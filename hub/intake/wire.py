@@ -73,6 +73,7 @@ def _checked(checked: Checked) -> dict[str, Any]:
         "faults": faults,
         "total": checked.total,
         "coming": checked.coming,
+        "letters": checked.letters,
         "unknown": checked.unknown,
     }
 
@@ -86,4 +87,4 @@ def _unpack_checked(fields: dict[str, Any]) -> Checked:
             flat[position] = Decimal(flat[position]) if flat[position] else None
         rows.append(check.row(number, flat))
     faults = [Fault(*fault) for fault in fields["faults"]]
-    return Checked(rows, faults, fields["total"], fields["coming"], fields["unknown"])
+    return Checked(rows, faults, fields["total"], fields["coming"], fields["letters"], fields["unknown"])
