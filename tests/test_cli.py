@@ -15,8 +15,8 @@ from hub.intake.messages import MESSAGES
 from hub.postgres import Cluster
 from hub.settings import Settings
 from tests.conftest import make_settings
+from tests.desk import make_row, make_workbook
 from tests.province import Province, make_caller
-from tests.test_imports import make_row, make_workbook
 
 ROOT = str(Path(__file__).parents[1])
 URLS = ("database_url", "app_database_url", "read_database_url", "system_database_url")
