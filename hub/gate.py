@@ -1,8 +1,9 @@
 """The gate of every write: who may, where; one transaction under row security, committed at its edge."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import paths
 from hub.caller import Caller
 from hub.db import EXPIRED, LOST, Database
-from hub.errors import Forbidden, HubError, NotFound, Unauthenticated, Unavailable
+from hub.errors import BadInput, Conflict, Forbidden, HubError, NotFound, Unauthenticated, Unavailable
 from hub.models import Audit, AuditValue, Outbox
 from hub.terms import Outcome
 from policies import Action, Policy
@@ -26,12 +27,20 @@ _SCOPE = text(
 )
 _LEASES = text(
     """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
-                      WHERE view = 'RECORD' AND since <= now() AND now() < until), ''), true)"""
+                      WHERE view = 'RECORD' AND since <= now() AND now() < until
+                        AND (account_id = :account OR office = ANY (:roots))), ''), true)"""
 )
 _STILL_SIGNED_IN = text("SELECT id FROM sessions WHERE id = :id AND ended_at IS NULL AND expires_at > now() FOR SHARE")
 _STILL_GRANTED = text(
     """SELECT path FROM grants WHERE role = :role AND since <= now() AND (until IS NULL OR now() < until) FOR SHARE"""
 )
+_CLAIM = text(
+    """INSERT INTO requests (account_id, key, operation, payload_hash) VALUES (:account, :key, :operation, :hash)
+       ON CONFLICT (account_id, key) DO NOTHING RETURNING 1"""
+)
+_CLAIMED = text("SELECT operation, payload_hash, answer FROM requests WHERE account_id = :account AND key = :key")
+_ANSWERED = text("UPDATE requests SET answer = CAST(:answer AS jsonb) WHERE account_id = :account AND key = :key")
+_CHANGED = text("SELECT changed_since(:about, :known)")
 
 
 @asynccontextmanager
@@ -77,7 +86,7 @@ async def scope(connection: AsyncConnection, caller: Caller) -> None:
         "account": str(caller.account.id),
     }
     await connection.execute(_SCOPE, values)
-    await connection.execute(_LEASES)
+    await connection.execute(_LEASES, {"account": caller.account.id, "roots": list(roots)})
 
 
 async def record(
@@ -109,6 +118,56 @@ async def record(
     if before is not None or after is not None:
         await connection.execute(insert(AuditValue).values(audit_id=audit_id, before=before, after=after))
     await connection.execute(insert(Outbox).inline().values(kind=event, object=about, path=path, payload=facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A write that may be sent again: the client's idempotency key, if any, and what it asks for.
+
+    `payload` is hashed, never kept.
+    """
+
+    key: str | None
+    operation: str
+    payload: Any
+
+    @property
+    def digest(self) -> bytes:
+        """What tells two requests under one key apart."""
+        return hashlib.sha256(orjson.dumps(self.payload, default=str, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+async def once(
+    connection: AsyncConnection, caller: Caller, request: Once, deed: Callable[[], Awaitable[list[Any]]]
+) -> list[Any]:
+    """Do a deed, or if the caller did it before under this key, answer what it answered then.
+
+    A deed answers ids, so that a retry reads again under today's rights. Of two at once the second waits.
+    Raises Conflict KEY_REUSED when the key came with something else, BadInput for a key that is none.
+    """
+    if request.key is None:
+        return await deed()
+    if not 8 <= len(request.key) <= 100 or not request.key.isprintable():
+        raise BadInput("BAD_KEY", field="idempotencyKey")
+    mine = {"account": caller.account.id, "key": request.key}
+    fresh = await connection.execute(_CLAIM, mine | {"operation": request.operation, "hash": request.digest})
+    if fresh.first() is None:
+        known = (await connection.execute(_CLAIMED, mine)).one()
+        if (known.operation, known.payload_hash) != (request.operation, request.digest):
+            raise Conflict("KEY_REUSED", field="idempotencyKey")
+        return list(known.answer)
+    answer = await deed()
+    await connection.execute(_ANSWERED, mine | {"answer": orjson.dumps(answer).decode()})
+    return answer
+
+
+async def fresh(connection: AsyncConnection, about: str, found: int, known: int | None) -> None:
+    """Refuse an edit that rests on an older version of a row. Raises Conflict STALE naming the changed fields."""
+    if known is None or known == found:
+        return
+    changed = (await connection.execute(_CHANGED, {"about": about, "known": known})).scalar_one()
+    names = "、".join(changed) or "—"
+    raise Conflict("STALE", fields=names, version=found, details={"changed": changed, "version": found})
 
 
 async def refuse(database: Database, caller: Caller, action: str, path: str | None, refusal: HubError) -> None:

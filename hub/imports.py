@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import clock, gate, identity, names
+from hub import clock, gate, identity, names, placements
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import BadInput, NotFound
@@ -279,9 +279,7 @@ async def _create(connection: AsyncConnection, school: Any, classes: dict[str, A
     )
     ids = {row.student_number: row.id for row in issued}
     await _add_family(connection, [(ids[pupil["student_number"]], pupil["row"]) for pupil in pupils])
-    begun = {"ids": list(ids.values()), "today": clock.today()}
-    await connection.execute(_PLACEMENTS, begun)
-    await connection.execute(_VERSIONS, begun)
+    await placements.begin(connection, list(ids.values()), "ENROLMENT")
 
 
 async def _add_family(connection: AsyncConnection, pupils: Sequence[tuple[int, Row]]) -> None:
@@ -295,28 +293,6 @@ async def _add_family(connection: AsyncConnection, pupils: Sequence[tuple[int, R
         ),
         {"rows": _json(members)},
     )
-
-
-_PLACEMENTS = text(
-    """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
-       SELECT id, school_id, class_id, path, grade, school_year, :today, 'ENROLMENT'
-       FROM students WHERE id = ANY (:ids)"""
-)
-_COUNTED = """s.path, s.school_year, s.grade, s.sex, s.state, s.attendance_type = '2', coalesce(s.migrant_child, false),
-              s.left_behind <> '0', s.id_number IS NULL"""
-_VERSION_COLUMNS = "path, school_year, grade, sex, state, boarding, migrant, left_behind, without_id"
-_VERSIONS = text(
-    f"""INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
-        SELECT s.id, :today, {_COUNTED} FROM students s WHERE s.id = ANY (:ids)"""  # noqa: S608 -- constants
-)
-_RENEWED = text(
-    f"""WITH ended AS (
-            UPDATE student_versions v SET recorded_until = now() FROM students s
-            WHERE s.id = v.student_id AND s.id = ANY (:ids) AND v.recorded_until IS NULL
-              AND (v.{_VERSION_COLUMNS.replace(", ", ", v.")}) IS DISTINCT FROM ({_COUNTED}) RETURNING s.id)
-        INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
-        SELECT s.id, :today, {_COUNTED} FROM students s JOIN ended ON ended.id = s.id"""  # noqa: S608 -- constants
-)
 
 
 async def _update(connection: AsyncConnection, changes: Sequence[dict[str, Any]]) -> None:
@@ -333,7 +309,7 @@ async def _update(connection: AsyncConnection, changes: Sequence[dict[str, Any]]
     )
     await connection.execute(text("DELETE FROM guardians WHERE student_id = ANY (:ids)"), {"ids": ids})
     await _add_family(connection, [(change["id"], change["row"]) for change in changes])
-    await connection.execute(_RENEWED, {"ids": ids, "today": clock.today()})
+    await placements.renew(connection, ids)
 
 
 async def _conclude(connection: AsyncConnection, caller: Caller, school: Any, file_id: int, done: _Taken) -> Done:

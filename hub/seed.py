@@ -1,11 +1,13 @@
-"""What a release brings into the database: its code lists, and the shipped policy until a province approves its own."""
+"""What a release brings into the database: its code lists, the chains of its cases, and the shipped policy until a
+province approves its own.
+"""
 
 from datetime import date, timedelta
 
 import asyncpg
 
 import policies
-from hub import codes, db
+from hub import chains, codes, db
 from hub.settings import Settings
 
 ALWAYS = date(1949, 10, 1)
@@ -13,11 +15,15 @@ ALWAYS = date(1949, 10, 1)
 
 
 async def seed(settings: Settings) -> None:
-    """Bring code lists and shipped policy up to this release. A province's own approved policy is left alone."""
+    """Bring code lists, chains and shipped policy up to this release.
+
+    A province's own approved policy is left alone, and so is a chain it has of a kind and day.
+    """
     connection = await db.system_door(settings).connect()
     try:
         async with connection.transaction():
             await _codes(connection)
+            await _chains(connection)
             await _policy(connection)
     finally:
         await connection.close()
@@ -35,6 +41,24 @@ async def _codes(connection: asyncpg.Connection) -> None:
            SET until = excluded.until, name = excluded.name, english = excluded.english""",
         rows,
     )
+
+
+async def _chains(connection: asyncpg.Connection) -> None:
+    for (kind, since), steps in chains.shipped().items():
+        found = await connection.fetchval(
+            """INSERT INTO chains (kind, since, until, source, evidence) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (kind, since) DO NOTHING RETURNING id""",
+            kind,
+            since,
+            _end(steps[0].until),
+            steps[0].source,
+            steps[0].evidence,
+        )
+        if found is not None:
+            await connection.executemany(
+                "INSERT INTO chain_steps (chain_id, ordinal, side, days) VALUES ($1, $2, $3, $4)",
+                [(found, ordinal, step.side, step.days) for ordinal, step in enumerate(steps, 1)],
+            )
 
 
 async def _policy(connection: asyncpg.Connection) -> None:

@@ -52,6 +52,7 @@ class EnrolmentState(StrEnum):
     OTHER_LEAVE = "OTHER_LEAVE"
     EXPELLED = "EXPELLED"
     DEAD = "DEAD"
+    DELETED = "DELETED"
 
 
 class LeaseView(StrEnum):
@@ -73,3 +74,98 @@ class Outcome(StrEnum):
 
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
+
+
+class ProblemKind(StrEnum):
+    """A kind of problem record (问题学籍)."""
+
+    ID_INVALID = "ID_INVALID"
+    ID_DUPLICATED = "ID_DUPLICATED"
+    NAME_SEX_BIRTH = "NAME_SEX_BIRTH"
+
+
+class ProblemState(StrEnum):
+    """Whether a problem record still wants somebody (问题学籍状态)."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class Resolution(StrEnum):
+    """How a problem record was closed (处理结果)."""
+
+    CAUSE_GONE = "CAUSE_GONE"
+    CHANGE = "CHANGE"
+    EVIDENCE = "EVIDENCE"
+    DELETE = "DELETE"
+
+
+class CaseKind(StrEnum):
+    """What a case asks for (业务类型). Its chain of steps is data: `chains`."""
+
+    TRANSFER_IN_COUNTY = "TRANSFER_IN_COUNTY"
+    PROBLEM_RESOLUTION = "PROBLEM_RESOLUTION"
+
+
+class CaseState(StrEnum):
+    """How far a case has come (业务状态)."""
+
+    OPEN = "OPEN"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class Slot(StrEnum):
+    """What a pupil can have one open case of at a time; watches block nothing."""
+
+    BUSINESS = "BUSINESS"
+    PROBLEM = "PROBLEM"
+    WATCH = "WATCH"
+
+
+class Side(StrEnum):
+    """Who decides a step, seen from the pupil (办理单位)."""
+
+    SENDING_SCHOOL = "SENDING_SCHOOL"
+    RECEIVING_SCHOOL = "RECEIVING_SCHOOL"
+    AUTHORITY = "AUTHORITY"
+
+
+class StepState(StrEnum):
+    """How a step of a case stands (步骤状态)."""
+
+    WAITING = "WAITING"
+    CURRENT = "CURRENT"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
+    DROPPED = "DROPPED"
+
+
+class Verdict(StrEnum):
+    """What somebody did to a case (办理意见)."""
+
+    REQUEST = "REQUEST"
+    APPROVE = "APPROVE"
+    REFUSE = "REFUSE"
+    WITHDRAW = "WITHDRAW"
+
+
+class RefusalReason(StrEnum):
+    """Why a step was refused (不同意原因)."""
+
+    NOT_ENROLLED_THERE = "NOT_ENROLLED_THERE"
+    IDENTITY_DIFFERS = "IDENTITY_DIFFERS"
+    EVIDENCE_INSUFFICIENT = "EVIDENCE_INSUFFICIENT"
+    CONDITIONS_NOT_MET = "CONDITIONS_NOT_MET"
+    CLASS_FULL = "CLASS_FULL"
+    OTHER = "OTHER"
+
+
+class AbsenceKind(StrEnum):
+    """What a pupil who was not simply present was (出勤情况)."""
+
+    ABSENT = "ABSENT"
+    LATE = "LATE"
+    SICK_LEAVE = "SICK_LEAVE"
+    PERSONAL_LEAVE = "PERSONAL_LEAVE"

@@ -52,6 +52,7 @@ OBJECTS: dict[str, Noun] = {
     "region": _noun("行政区划", "count create read update"),
     "school": _noun("学校", "count create read update", _SCHOOL),
     "schoolClass": _noun("班级", "count create delete read update", _SCHOOL_CLASS),
+    "schoolStage": _noun("办学学段（学制）", "update"),
     "student": _noun("学生", "count create delete export import mask read update", _STUDENT),
     "studentVersion": _noun("学籍信息变更记录", "read"),
 }

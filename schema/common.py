@@ -59,6 +59,7 @@ describe(
     OTHER_LEAVE="Left otherwise (其他离校).",
     EXPELLED="Expelled, senior high only (开除).",
     DEAD="Dead (死亡).",
+    DELETED="Deleted as a false or second record; kept for the log only (已删除的虚假或重复学籍).",
 )
 describe(
     ImportState,

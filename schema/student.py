@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
-from sqlalchemy import Text
+from sqlalchemy import Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry.types.arguments import StrawberryArgument
 
@@ -124,7 +124,9 @@ class Student:
     living_allowance: bool | None = column(S.living_allowance, "Gets living allowance (是否享受一补).")
     orphan: bool | None = column(S.orphan, "Orphan (是否孤儿).")
     martyr_child: bool | None = column(S.martyr_child, "Child of a martyr or preferential family (是否烈士或优抚子女).")
-    distance_km: Decimal | None = column(S.distance_km, "Way to school in kilometres (上下学距离).")
+    distance_km: Decimal | None = column(
+        lambda row: func.trim_scale(row.c.distance_km), "Way to school in kilometres (上下学距离)."
+    )
     travel_mode: Code | None = coded(S.travel_mode, "TRAVEL_MODE", "Way of travel (上下学方式).")
     needs_school_bus: bool | None = column(S.needs_school_bus, "Needs the school bus (是否需要乘坐校车).")
     former_name: str | None = column(S.former_name, "Former name (曾用名).")

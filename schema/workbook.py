@@ -6,14 +6,12 @@ from typing import Annotated
 import strawberry
 
 from hub import files, imports, models
-from hub.errors import HubError
 from hub.terms import ImportState
-from loaders import read
 from loaders.declare import column, graph, up
 from schema.common import key_of, typed_id
 from schema.context import HubInfo, argument
-from schema.query import lookup
 from schema.school import LazySchool
+from schema.write import written
 
 I = models.Import  # noqa: E741 -- the table of this file
 
@@ -66,11 +64,8 @@ class ImportWorkbookPayload:
 
     @strawberry.field(name="import", description="The import as recorded (导入批次).")
     async def recorded(self, info: HubInfo) -> Import | None:
-        """The import, read after the commit. Raises COMMITTED_UNREADABLE: the rows are in, whatever happens here."""
-        try:
-            return await read.run(info.context.reads(), info, lookup("Import", "id"), key=self.import_id)
-        except HubError as error:
-            raise HubError("COMMITTED_UNREADABLE", object=f"import:{self.import_id}") from error
+        """The import, read after the commit."""
+        return await written(info, "Import", self.import_id)
 
 
 @strawberry.type

@@ -17,7 +17,7 @@ from hub.settings import Settings
 from tests.desk import Desk
 from tests.province import Province, make_province
 
-KEPT = {"codes", "policy_versions", "alembic_version"}
+KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,33 @@
 """The register's tables, one file per noun."""
 
 from hub.models.account import Account, Grant, Lease, PolicyVersion, Session
-from hub.models.audit import Audit, AuditValue, Outbox
+from hub.models.attendance import Absence, ClassDay
+from hub.models.audit import Audit, AuditValue, Outbox, Request
 from hub.models.base import Base
+from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
 from hub.models.file import File, Import
 from hub.models.place import Place, PlaceVersion
+from hub.models.problem import ProblemRecord
 from hub.models.school import Campus, Grade, School, SchoolStage, SchoolVersion
 from hub.models.school_class import ClassGrade, SchoolClass
 from hub.models.student import Guardian, Placement, Student, StudentVersion
 
 __all__ = [
+    "Absence",
     "Account",
     "Audit",
     "AuditValue",
     "Base",
     "Campus",
+    "Case",
+    "CaseDecision",
+    "CaseFile",
+    "CaseStep",
+    "CaseSubject",
+    "Chain",
+    "ChainStep",
+    "ClassDay",
     "ClassGrade",
     "Code",
     "File",
@@ -29,6 +41,8 @@ __all__ = [
     "PlaceVersion",
     "Placement",
     "PolicyVersion",
+    "ProblemRecord",
+    "Request",
     "School",
     "SchoolClass",
     "SchoolStage",

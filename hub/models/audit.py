@@ -25,7 +25,12 @@ class Audit(Base):
     """One accepted action or refusal (审计): facts and a hash of the values, never the values themselves."""
 
     __tablename__ = "audit"
-    __table_args__ = (one_of("outcome", Outcome), Index("ix_audit_at", "at"), Index("ix_audit_path", "path", "at"))
+    __table_args__ = (
+        one_of("outcome", Outcome),
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_path", "path", "at"),
+        Index("ix_audit_object", "object", "id"),
+    )
 
     id: Mapped[Key]
     at: Mapped[Moment]
@@ -39,6 +44,19 @@ class Audit(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     values_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     request: Mapped[str | None]
+
+
+class Request(Base):
+    """A write that carried an idempotency key: whose, of what, and the ids it answered, never what it said."""
+
+    __tablename__ = "requests"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str]
+    payload_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    answer: Mapped[list[Any] | None] = mapped_column(JSONB)
+    at: Mapped[Moment]
 
 
 class AuditValue(Base):

@@ -84,7 +84,7 @@ class Student(Base):
     living_allowance: Mapped[bool]
     orphan: Mapped[bool]
     martyr_child: Mapped[bool]
-    distance_km: Mapped[Decimal] = mapped_column(Numeric(6, 1))
+    distance_km: Mapped[Decimal] = mapped_column(Numeric(6, 2))
     travel_mode: Mapped[str]
     needs_school_bus: Mapped[bool]
     former_name: Mapped[str | None]

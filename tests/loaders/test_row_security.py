@@ -86,7 +86,10 @@ async def secured(connection: asyncpg.Connection, caller: Caller | None, plan: P
             )
             await connection.execute(
                 """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
-                          WHERE view = 'RECORD' AND since <= now() AND now() < until), ''), true)"""
+                          WHERE view = 'RECORD' AND since <= now() AND now() < until
+                            AND (account_id = $1 OR office = ANY ($2))), ''), true)""",
+                caller.account.id,
+                list(roots),
             )
         answer = await connection.fetchval(plan.sql, *plan.values(call))
     return None if answer is None else plan.rename(answer)
@@ -163,7 +166,7 @@ async def test_the_leased_pupil_is_seen_through_both_walls(
 async def test_without_a_scope_hub_app_sees_no_row_of_any_table(
     province: Province, as_app: asyncpg.Connection, system: asyncpg.Connection
 ) -> None:
-    public = {"codes", "policy_versions"}
+    public = {"chains", "chain_steps", "codes", "policy_versions"}
     hidden = {"accounts": "id", "audit_values": "", "outbox": ""}
     for table in Base.metadata.sorted_tables:
         columns = hidden.get(table.name, "*")

@@ -1,32 +1,8 @@
-"""The catalogue of messages: every refusal's code, and its words in Chinese and English.
+"""Messages of every part of the hub."""
 
-`docs/errors.md` is generated from here and a test holds the two together.
-"""
+from hub.catalogue.message import Message
 
-from dataclasses import dataclass
-from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message: its code, what happened and what to do, in both languages. Braces name values."""
-
-    code: str
-    zh: str
-    en: str
-    remedy_zh: str
-    remedy_en: str
-
-    def text(self, language: Literal["zh", "en"]) -> str:
-        """What happened."""
-        return self.zh if language == "zh" else self.en
-
-    def remedy(self, language: Literal["zh", "en"]) -> str:
-        """What to do about it."""
-        return self.remedy_zh if language == "zh" else self.remedy_en
-
-
-MESSAGES: dict[str, Message] = {
+GENERAL: dict[str, Message] = {
     "UNAUTHENTICATED": Message(
         "UNAUTHENTICATED",
         "您尚未登录，或登录已失效。",
@@ -334,5 +310,26 @@ MESSAGES: dict[str, Message] = {
         "The sheet holds no pupils.",
         "请在表头下面逐行填写学生信息。",
         "Fill in one row per pupil below the header.",
+    ),
+    "BAD_KEY": Message(
+        "BAD_INPUT",
+        "幂等键不符合要求。",
+        "The idempotency key is not one.",
+        "请使用 8 至 100 个可见字符，每次操作一个新键。",
+        "Use 8 to 100 visible characters, a new key for each deed.",
+    ),
+    "KEY_REUSED": Message(
+        "CONFLICT",
+        "该幂等键已用于另一项操作，本次未做任何更改。",
+        "This idempotency key was used for something else; nothing was changed.",
+        "重试时请原样重发；新的操作请换一个新键。",
+        "Send the same request again to retry it; take a new key for a new deed.",
+    ),
+    "STALE": Message(
+        "STALE",
+        "您编辑期间，该记录已被他人修改（现为第 {version} 版），改动的内容：{fields}。本次未保存。",
+        "Somebody changed this record while you were editing (now version {version}): {fields}. Nothing was saved.",
+        "请刷新后核对改动，再重新提交。",
+        "Load it again, look at what changed, and submit anew.",
     ),
 }

@@ -1,0 +1,14 @@
+"""The catalogue of messages: every refusal's code, and its words in Chinese and English, a file a part of the hub.
+
+`docs/errors.md` is generated from here and a test holds the two together.
+"""
+
+from hub.catalogue.attendance import ATTENDANCE
+from hub.catalogue.cases import CASES
+from hub.catalogue.general import GENERAL
+from hub.catalogue.message import Message
+from hub.catalogue.setup import SETUP
+
+__all__ = ["MESSAGES", "Message"]
+
+MESSAGES: dict[str, Message] = {**GENERAL, **SETUP, **CASES, **ATTENDANCE}

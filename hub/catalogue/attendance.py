@@ -1,0 +1,5 @@
+"""Messages of marking attendance."""
+
+from hub.catalogue.message import Message
+
+ATTENDANCE: dict[str, Message] = {}

@@ -1,0 +1,5 @@
+"""Messages of cases and problem records."""
+
+from hub.catalogue.message import Message
+
+CASES: dict[str, Message] = {}

@@ -1,0 +1,55 @@
+"""Attendance: a class's morning as its teacher marked it."""
+
+from datetime import date
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.models.base import Base, Moment, Ordered, Small, Version, one_of, path_shaped
+from hub.terms import AbsenceKind
+
+
+class ClassDay(Base):
+    """A class on a day (班级日考勤), with the path of that day, never rewritten: how many should be there, how many
+    were absent, late or on leave; the others were present.
+    """
+
+    __tablename__ = "class_days"
+    __table_args__ = (
+        path_shaped(),
+        CheckConstraint("absent + late + on_leave <= expected", name="expected"),
+        Index("ix_class_days_path", "path", "day"),
+        Index("ix_class_days_day", "day"),
+    )
+
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    path: Mapped[Ordered]
+    grade: Mapped[Small]
+    expected: Mapped[Small]
+    absent: Mapped[Small]
+    late: Mapped[Small]
+    on_leave: Mapped[Small]
+    marked_by: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    marked_at: Mapped[Moment]
+    version: Mapped[Version]
+
+
+class Absence(Base):
+    """A pupil who was not simply present on a day (缺勤、迟到、请假)."""
+
+    __tablename__ = "absences"
+    __table_args__ = (
+        one_of("kind", AbsenceKind),
+        path_shaped(),
+        ForeignKeyConstraint(["class_id", "day"], ["class_days.class_id", "class_days.day"]),
+        Index("ix_absences_student_id", "student_id", "day"),
+        Index("ix_absences_path", "path", "day"),
+    )
+
+    class_id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    student_id: Mapped[int] = mapped_column(ForeignKey("students.id"), primary_key=True)
+    path: Mapped[Ordered]
+    kind: Mapped[str]
+    note: Mapped[str | None]
