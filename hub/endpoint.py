@@ -19,7 +19,8 @@ from hub.accounts import Sessions
 from hub.caller import Account
 from hub.errors import BadInput, HubError, MethodNotAllowed, TooLarge, Unauthenticated
 from hub.files import Files
-from loaders import read
+from loaders import read, seam
+from loaders.fragment import default
 from loaders.read import Reader, Reading
 from schema.context import Context
 
@@ -104,6 +105,8 @@ class GraphQLEndpoint:
             result = await self.hub.schema.execute(query, variables, context, operation_name=operation)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
+        if context.reading is not None and result.data is not None:
+            await seam.fill(context.reading, result.data)
         errors: list[GraphQLError] = list(result.errors or [])
         if context.reading is not None and context.reading.denials:
             errors += read.denied(context.reading)
@@ -156,4 +159,4 @@ def _bearer(header: str) -> str | None:
 
 
 def _json(answer: Any, status: int) -> Response:
-    return Response(orjson.dumps(answer, default=str), status, media_type="application/json")
+    return Response(orjson.dumps(answer, default=default), status, media_type="application/json")

@@ -31,9 +31,9 @@ from sqlalchemy.types import TypeEngine
 from hub import paths
 from hub.models import Code, Lease
 from hub.terms import LeaseView
-from loaders import headcount
+from loaders import headcount, seam
 from loaders.connection import Page
-from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Many, Up
+from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Loaded, Many, Up
 from loaders.plan import Bind, Cost, Denial, Plan
 from loaders.selection import Document, Selected
 from policies import Access, Action, Policy
@@ -78,6 +78,7 @@ class Compiler:
         self._binds: dict[str, Bind] = {}
         self._denials: list[Denial] = []
         self._renames: list[tuple[str, str]] = []
+        self._places: list[seam.Place] = []
         self._names = 0
 
     def one(self, graph: Graph, field: Selected, find: Callable[[FromClause], ColumnElement[bool]]) -> Plan:
@@ -85,13 +86,13 @@ class Compiler:
         table = graph.table.alias(self.name("t"))
         seen = self.seen(graph, table)
         query = select(*self.columns(Row(graph, table, proven=True), field, (field.key,)))
-        return self._plan(self.as_json(query.where(find(table), seen)), self.cost)
+        return self.finish(self.as_json(query.where(find(table), seen)))
 
     def root_list(self, graph: Graph, field: Selected, many: Many, keep: Callable[[FromClause], Any]) -> Plan:
         """The statement for a connection over everything in scope that a predicate keeps."""
         table = graph.table.alias(self.name("t"))
         where = [self.within(table.c.path), keep(table)]
-        return self._plan(Page(self, graph, field, many, table, where, (field.key,)).compile(), self.cost)
+        return self.finish(Page(self, graph, field, many, table, where, (field.key,)).compile())
 
     def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
         """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement."""
@@ -156,6 +157,8 @@ class Compiler:
                 return self._up(row, field, declared, path)
             case Many():
                 return self._many(row, field, declared, path)
+            case Loaded():
+                return self._loaded(row, field, declared)
             case Counted():
                 return self._counted(row, field, path)
 
@@ -194,7 +197,24 @@ class Compiler:
         query = select(*self.columns(Row(graph, table, proven=False, card=card), field, path))
         query = query.select_from(card.outerjoin(table, and_(table.c.id == card.c.id, self._full(graph, table))))
         query = query.where(card.c.id == row.columns.c[declared.key]).correlate(row.columns)
+        if declared.leased:
+            query = query.where(table.c.id.is_not(None) | self._leased(card, views=list(LeaseView)))
         return self.as_json(query).scalar_subquery()
+
+    def _loaded(self, row: Row, field: Selected, declared: Loaded) -> ColumnElement[Any]:
+        place = seam.make_place(declared.loader, self.kind(field).name, self._shapes(field))
+        self._places.append(place)
+        return seam.marker(place, declared.key(row.columns))
+
+    def _shapes(self, field: Selected) -> tuple[seam.Shape, ...]:
+        kind = get_named_type(field.definition.type)
+        if not isinstance(kind, GraphQLObjectType):
+            return ()
+        parts = self.document.fields(kind, field.nodes)
+        return tuple(
+            seam.Shape(part.key, part.name, get_named_type(part.definition.type).name, self._shapes(part))
+            for part in parts
+        )
 
     def _full(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
         return self.within(table.c.path) if self.may(graph.noun, Action.READ) else false()
@@ -245,14 +265,14 @@ class Compiler:
         self._denials.append(Denial(path, noun or f"{row.graph.noun}.{field.name}"))
         return literal_column("NULL::text")
 
-    def _leased(self, student: FromClause) -> ColumnElement[bool]:
+    def _leased(self, student: FromClause, views: Sequence[LeaseView] = (LeaseView.RECORD,)) -> ColumnElement[bool]:
         held = bindparam("account", type_=BigInteger)
         self._binds["account"] = lambda call: call.caller.account.id
         offices = bindparam("offices", type_=postgresql.ARRAY(Text))
         self._binds["offices"] = lambda call: list(call.caller.roots)
         leases = Lease.__table__.alias(self.name("t"))
-        whole = leases.c.view == literal_column(f"'{LeaseView.RECORD}'")
-        live = and_(leases.c.since <= func.now(), func.now() < leases.c.until, whole)
+        wide = leases.c.view.in_([literal_column(f"'{view}'") for view in views])
+        live = and_(leases.c.since <= func.now(), func.now() < leases.c.until, wide)
         mine = (leases.c.account_id == held) | (leases.c.office == func.any(offices))
         return (
             select(literal_column("1"))
@@ -279,12 +299,13 @@ class Compiler:
         self._renames.append((alias, key))
         return alias
 
-    def _plan(self, query: Select[Any], cost: Cost) -> Plan:
+    def finish(self, query: Select[Any]) -> Plan:
+        """The plan of a statement whose parts this compiler made."""
         compiled = query.compile(dialect=_DIALECT)
         constants = compiled.params
         order = compiled.positiontup or []
         binds = tuple(self._binds.get(name) or _constant(constants[name]) for name in order)
-        return Plan(str(compiled), binds, tuple(self._denials), tuple(self._renames), cost)
+        return Plan(str(compiled), binds, tuple(self._denials), tuple(self._renames), self.cost, tuple(self._places))
 
 
 def _same(value: ColumnElement[Any]) -> ColumnElement[Any]:

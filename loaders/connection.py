@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from hub.errors import BadInput, TooLarge
 from loaders import cursor
+from loaders.declare import Order
 from loaders.plan import Call, Cost
 from loaders.selection import Selected
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from loaders.declare import Filter, Graph, Many
 
 DEFAULT_PAGE = 50
-NO_FILTERS = frozenset({"first", "after", "last", "before", "within"})
+NO_FILTERS = frozenset({"first", "after", "last", "before", "within", "orderBy"})
 _MOST_ARGUMENTS = 100
 EMPTY: ColumnElement[Any] = literal_column("'[]'::json")
 
@@ -70,14 +71,17 @@ class Page:
         self.compiler = compiler
         self.graph = graph
         self.field = field
-        self.order = many.order
+        asked = given.get("orderBy")
+        order = many.orders.get(str(getattr(asked, "value", asked)), Order(many.order))
+        self.order = order.columns
+        self.descending = order.descending
         self.table = table
         self.where = [*where, *self._filters(many, given)]
         self.path = path
         self.near = near
         self.backward = given.get("last") is not None
         self.resumed = given.get("before" if self.backward else "after") is not None
-        self.signature = f"{field.name}|{','.join(many.order)}"
+        self.signature = f"{field.name}|{','.join(self.order)}|{self.descending}"
         self.size = compiler.bind(lambda call: page_size(call, field), BigInteger())
         self.nodes: dict[str, str] = {}
 
@@ -197,13 +201,13 @@ class Page:
         return [self.table.c[key] for key in self.order]
 
     def _directed(self) -> list[ColumnElement[Any]]:
-        return [key.desc() if self.backward else key for key in self._keys()]
+        return [key.desc() if self.backward is not self.descending else key for key in self._keys()]
 
     def _beyond(self) -> ColumnElement[bool]:
         if not self.resumed:
             return true()
         keys, edge = tuple_(*self._keys()), tuple_(*(self._bound(at) for at in range(len(self.order))))
-        return keys < edge if self.backward else keys > edge
+        return keys < edge if self.backward is not self.descending else keys > edge
 
     def _bound(self, at: int) -> ColumnElement[Any]:
         name = "before" if self.backward else "after"
@@ -218,13 +222,24 @@ class Page:
         return self.compiler.bind(lambda call: cursor.binding(call, self.signature), Text())
 
     def _filters(self, many: Many, given: dict[str, Any]) -> list[ColumnElement[bool]]:
-        """One predicate for each filter argument that is given; its value is a parameter."""
-        wanted = [name for name in given if name not in NO_FILTERS and given[name] is not None]
-        return [self._filter(many.filters[name], name) for name in wanted]
+        """One predicate for each filter given, as an argument or in an input object; its value is a parameter."""
+        found: list[ColumnElement[bool]] = []
+        for name, value in given.items():
+            if name in NO_FILTERS or value is None:
+                continue
+            if isinstance(value, dict):
+                inner = [key for key, part in value.items() if part is not None]
+                found += [self._filter(many.filters[f"{name}.{key}"], name, key) for key in inner]
+            else:
+                found.append(self._filter(many.filters[name], name))
+        return found
 
-    def _filter(self, wanted: Filter, name: str) -> ColumnElement[bool]:
-        value = self.compiler.bind(lambda call: wanted.value(call.arguments(self.field)[name]), wanted.kind)
-        return wanted.predicate(self.table, value)
+    def _filter(self, wanted: Filter, name: str, key: str | None = None) -> ColumnElement[bool]:
+        def value(call: Call) -> Any:
+            given = call.arguments(self.field)[name]
+            return wanted.value(given if key is None else given[key])
+
+        return wanted.predicate(self.table, self.compiler.bind(value, wanted.kind))
 
 
 def _object(answer: Sequence[ColumnElement[Any]], field: Selected) -> ColumnElement[Any]:

@@ -54,9 +54,13 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """The one row a key points at; outside the caller's scope only its card is answered."""
+    """The one row a key points at; outside the caller's scope only its card is answered.
+
+    `leased`: even the card only to whom a live lease, of any view, opens the row.
+    """
 
     key: str
+    leased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,14 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """An order a list may be asked for: its columns (NOT NULL, the last unique), all the same way."""
+
+    columns: Sequence[str]
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Many:
     """The rows that join this one, as a Relay connection (or a plain list of all, for small OWNED sets)."""
 
@@ -76,6 +88,17 @@ class Many:
     join: Join
     order: Sequence[str]
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    """By argument; by `argument.field` for the fields of an input object."""
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    """By the values of the argument `orderBy`, if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one statement finds for every row of the whole answer that asks for it (`loaders/seam.py`)."""
+
+    loader: str
+    key: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +106,7 @@ class Counted:
     """How many students there are at the place of this row, by the dimensions asked for."""
 
 
-Declaration = Column | Coded | Up | Many | Counted
+Declaration = Column | Coded | Up | Many | Loaded | Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +160,14 @@ def coded(source: InstrumentedAttribute[Any], code_list: str, description: str) 
     return _field(Coded(source.key, code_list), description)
 
 
-def up(source: InstrumentedAttribute[Any], description: str) -> Any:
+def up(source: InstrumentedAttribute[Any], description: str, *, leased: bool = False) -> Any:
     """A field that leads to the one row a key points at."""
-    return _field(Up(source.key), description)
+    return _field(Up(source.key, leased), description)
+
+
+def loaded(loader: str, key: InstrumentedAttribute[Any], description: str) -> Any:
+    """A field that a loader fills in, once for the whole answer, by this column of the row."""
+    return _field(Loaded(loader, _expression(key)), description)
 
 
 def many(

@@ -11,6 +11,7 @@ from hub.caller import Caller
 from hub.errors import TooLarge
 from hub.settings import Settings
 from loaders import selection
+from loaders.seam import Place
 from loaders.selection import Selected
 
 K = TypeVar("K", bound=Hashable)
@@ -63,13 +64,14 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One statement and everything needed to run it: binds in parameter order, denials, long keys, cost."""
+    """One statement and what running it needs: binds in parameter order, denials, long keys, cost, loaded places."""
 
     sql: str
     binds: tuple[Bind, ...]
     denials: tuple[Denial, ...]
     renames: tuple[tuple[str, str], ...]
     cost: Cost
+    places: tuple[Place, ...] = ()
 
     def values(self, call: Call) -> list[Any]:
         """The statement's parameters. Raises TooLarge before any SQL when the request could touch too many rows."""

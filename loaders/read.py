@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
+from aiodataloader import DataLoader
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
@@ -23,12 +23,17 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Forbidden
 from hub.settings import Settings
+from loaders import candidates
 from loaders.compiler import Compiler
+from loaders.fragment import Fragment
 from loaders.plan import Cache, Call, Denial, Plan
+from loaders.seam import Place
 from loaders.selection import NO_VARIABLES, Document, Selected
 from policies import Policy
 
 Compile = Callable[[Compiler, Selected], Plan]
+LOADERS: dict[str, Callable[..., DataLoader[Any, Any]]] = {candidates.NAME: candidates.CandidateLoader}
+"""What makes the loader of each kind of loaded field."""
 
 
 @dataclass(slots=True)
@@ -58,6 +63,15 @@ class Reading:
     denials: list[Denial] = field(default_factory=list)
     statements: int = 0
     rows: int = 0
+    places: dict[int, Place] = field(default_factory=dict)
+    """The loaded fields of the plans run so far."""
+    _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    def loader(self, name: str) -> DataLoader[Any, Any]:
+        """The request's own data loader of a kind, never handed to another request."""
+        if name not in self._loaders:
+            self._loaders[name] = LOADERS[name](self, self.reader.settings.batch_limit)
+        return self._loaders[name]
 
 
 async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = None, **given: Any) -> Any:
@@ -75,7 +89,8 @@ async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = N
     reading.statements += 1
     async with reading.reader.database.reading() as connection:
         answer = await connection.fetchval(plan.sql, *values)
-    return None if answer is None else orjson.Fragment(plan.rename(answer))
+    reading.places.update({place.number: place for place in plan.places})
+    return None if answer is None else Fragment(plan.rename(answer))
 
 
 def denied(reading: Reading) -> list[GraphQLError]:
@@ -119,7 +134,14 @@ def _shapes(reader: Reader, document: Document, place: Any, nodes: tuple[FieldNo
     if names is None:
         names = _sensitive(document.schema, document.fragments, nodes)
         reader.inputs.put(place, names, 256 + 128 * len(names))
-    return tuple(repr(variables.get(name)) if by_value else variables.get(name) is None for name, by_value in names)
+    return tuple(repr(variables.get(name)) if by_value else _shape(variables.get(name)) for name, by_value in names)
+
+
+def _shape(value: Any) -> Any:
+    """Which parts of a variable are given: all that its filters say of a statement's text."""
+    if isinstance(value, dict):
+        return tuple(sorted((name, _shape(part)) for name, part in value.items() if part is not None))
+    return value is None
 
 
 def _sensitive(schema: GraphQLSchema, fragments: Any, nodes: tuple[FieldNode, ...]) -> list[tuple[str, bool]]:

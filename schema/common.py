@@ -8,7 +8,17 @@ import strawberry
 from sqlalchemy import Text, cast, literal_column
 
 from hub.errors import BadInput
-from hub.terms import EnrolmentState, Founder, ImportState, PlaceLevel, Sex, Stage
+from hub.terms import (
+    EnrolmentState,
+    Founder,
+    ImportState,
+    PlaceLevel,
+    ProblemKind,
+    ProblemState,
+    Resolution,
+    Sex,
+    Stage,
+)
 from loaders.declare import Expression
 
 T = TypeVar("T")
@@ -60,6 +70,27 @@ describe(
     EXPELLED="Expelled, senior high only (开除).",
     DEAD="Dead (死亡).",
     DELETED="Deleted as a false or second record; kept for the log only (已删除的虚假或重复学籍).",
+)
+describe(
+    ProblemKind,
+    "Kind of problem record (问题学籍类型).",
+    ID_INVALID="The identity number breaks the rules of GB 11643 (身份证号错误).",
+    ID_DUPLICATED="Another pupil bears the same identity number (身份证号重复).",
+    NAME_SEX_BIRTH="Another pupil shares name, sex and birth date, and one of them has no number (姓名性别出生日期重复).",
+)
+describe(
+    ProblemState,
+    "Whether a problem record wants somebody (问题学籍状态).",
+    OPEN="It stands (待处理).",
+    CLOSED="It is settled (已处理).",
+)
+describe(
+    Resolution,
+    "How a problem record was closed (处理结果).",
+    CAUSE_GONE="What was wrong is no longer so (原因已消除).",
+    CHANGE="Key data were changed (变更).",
+    EVIDENCE="Evidence shows that it is right as it is (佐证).",
+    DELETE="The record was a false or second one (删除).",
 )
 describe(
     ImportState,

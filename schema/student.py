@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from sqlalchemy import Text, func
+from sqlalchemy import column as bare
+from sqlalchemy import table as view
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry.types.arguments import StrawberryArgument
 
 from hub import models
 from hub.terms import EnrolmentState, Sex
 from loaders import mask
-from loaders.declare import Filter, Kind, argument, coded, column, graph, many, owned_list, up
+from loaders.declare import Card, Filter, Kind, argument, coded, column, graph, many, owned_list, up
 from schema.common import Code, Connection, typed_id
 
 if TYPE_CHECKING:
@@ -63,7 +65,12 @@ class Placement:
     ended_by: str | None = column(P.ended_by, "What ended it (终因).")
 
 
-@graph(models.Student, "student", order=("path", "id"))
+@graph(
+    models.Student,
+    "student",
+    card=Card(view("student_cards", *(bare(name) for name in ("id", "name", "path"))), frozenset({"id", "name"})),
+    order=("path", "id"),
+)
 @strawberry.type(description="A pupil's status record (学籍), with the columns of the 71-column sheet.")
 class Student:
     """A pupil."""

@@ -1,0 +1,110 @@
+"""Problem records, and who else their pupils could be."""
+
+import enum
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from sqlalchemy import Text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+
+from hub import models
+from hub.terms import EnrolmentState, ProblemKind, ProblemState, Resolution, Sex
+from loaders import candidates
+from loaders.declare import Filter, Order, column, graph, loaded, up
+from schema.common import typed_id
+
+if TYPE_CHECKING:
+    from schema.student import Student
+
+LazyStudent = Annotated["Student", strawberry.lazy("schema.student")]
+
+R = models.ProblemRecord
+
+
+@strawberry.enum(description="What of two pupils is compared (比对项目).")
+class MatchField(enum.Enum):
+    """A field of the comparison."""
+
+    ID_NUMBER = strawberry.enum_value("ID_NUMBER", description="Identity number (身份证件号).")
+    NAME = strawberry.enum_value("NAME", description="Name (姓名).")
+    SEX = strawberry.enum_value("SEX", description="Sex (性别).")
+    BIRTH_DATE = strawberry.enum_value("BIRTH_DATE", description="Birth date (出生日期).")
+    GUARDIAN = strawberry.enum_value("GUARDIAN", description="A family member of the same name (家庭成员姓名).")
+    ADDRESS = strawberry.enum_value("ADDRESS", description="Present address (现住址).")
+
+
+@strawberry.type(description="Whether two pupils agree in one field (比对结果).")
+class Agreement:
+    """One line of the comparison."""
+
+    field: MatchField = strawberry.field(description="What is compared (比对项目).")
+    agrees: bool | None = strawberry.field(description="Whether it is the same; null where one is blank (是否一致).")
+
+
+@strawberry.type(description="Somebody else in the register whom a problem record may mean (疑似重复学生).")
+class Candidate:
+    """A candidate. Out of the caller's reach only what agrees and the office to call are told."""
+
+    in_reach: bool = strawberry.field(description="Whether the candidate is in your area (是否在本辖区).")
+    agreement: list[Agreement] = strawberry.field(description="What agrees and what does not (比对结果).")
+    office: str | None = strawberry.field(description="The status office to call (应联系的学籍管理部门).")
+    office_phone: str | None = strawberry.field(description="Its phone (联系电话).")
+    student_id: strawberry.ID | None = strawberry.field(description="The student, if in reach (学生标识).")
+    student_number: str | None = strawberry.field(description="Student number, if in reach (学籍号).")
+    id_number: str | None = strawberry.field(description="Identity number, if in reach (身份证件号).")
+    name: str | None = strawberry.field(description="Name, if in reach (姓名).")
+    sex: Sex | None = strawberry.field(description="Sex, if in reach (性别).")
+    birth_date: date | None = strawberry.field(description="Birth date, if in reach (出生日期).")
+    grade: int | None = strawberry.field(description="Grade, if in reach (年级).")
+    state: EnrolmentState | None = strawberry.field(description="Enrolment state, if in reach (学籍状态).")
+    school_name: str | None = strawberry.field(description="School, if in reach (学校名称).")
+    school_code: str | None = strawberry.field(description="School code, if in reach (学校标识码).")
+
+
+@graph(models.ProblemRecord, "problemRecord")
+@strawberry.type(description="What the register finds wrong with a pupil's identity (问题学籍).")
+class ProblemRecord:
+    """A problem record."""
+
+    id: strawberry.ID = column(typed_id("problem"), "Opaque id (标识).")
+    kind: ProblemKind | None = column(R.kind, "Kind (问题类型).")
+    state: ProblemState | None = column(R.state, "Whether it still stands (状态).")
+    resolution: Resolution | None = column(R.resolution, "How it was closed (处理结果).")
+    found_at: datetime | None = column(R.found_at, "When it was found (发现时间).")
+    closed_at: datetime | None = column(R.closed_at, "When it was closed (处理时间).")
+    version: int | None = column(R.version, "Counts the edits (版本号).")
+    student: LazyStudent | None = up(R.student_id, "The pupil (学生).", leased=True)
+    candidates: list[Candidate] | None = loaded(
+        candidates.NAME, R.id, "Others with the same number, or the same name, sex and birth date (疑似重复学生)."
+    )
+
+
+@strawberry.input(description="Which problem records (问题学籍筛选条件).")
+class ProblemRecordFilter:
+    """What a list of problem records may be narrowed by."""
+
+    kinds: list[ProblemKind] | None = strawberry.field(default=None, description="Only these kinds (问题类型).")
+    states: list[ProblemState] | None = strawberry.field(default=None, description="Only these states (状态).")
+    found_since: datetime | None = strawberry.field(default=None, description="Found then or later (发现时间起).")
+
+
+@strawberry.enum(description="Orders of problem records (问题学籍排序).")
+class ProblemRecordOrder(enum.Enum):
+    """An order of problem records."""
+
+    OLDEST = strawberry.enum_value("OLDEST", description="Longest waiting first (最早发现在前).")
+    NEWEST = strawberry.enum_value("NEWEST", description="Latest found first (最新发现在前).")
+    PLACE = strawberry.enum_value("PLACE", description="County by county, class by class (按单位).")
+
+
+def _words(given: list[enum.Enum]) -> list[str]:
+    return [str(word.value) for word in given]
+
+
+FILTERS = {
+    "where.kinds": Filter(lambda table, given: table.c.kind == given.any_(), ARRAY(Text), _words),
+    "where.states": Filter(lambda table, given: table.c.state == given.any_(), ARRAY(Text), _words),
+    "where.foundSince": Filter(lambda table, given: table.c.found_at >= given, TIMESTAMP(timezone=True)),
+}
+ORDERS = {"OLDEST": Order(("id",)), "NEWEST": Order(("id",), descending=True), "PLACE": Order(("path", "id"))}
