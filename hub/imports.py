@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import clock, gate, identity, names, placements
+from hub import clock, gate, identity, names, placements, problems
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import BadInput, NotFound
@@ -93,6 +93,8 @@ async def apply(
             async for part in parts:
                 await intake.take(part)
                 progress(intake.done.total, intake.done.total + part.coming)
+            if intake.written:
+                await problems.detect(connection, intake.written)
             return await _conclude(connection, caller, school, file_id, intake.done)
 
 
@@ -137,6 +139,7 @@ class _Intake:
         self.numbers = {row.id: number for number, row in classes.items()}
         self.new: _Pupils = {}
         self.done = _Taken()
+        self.written: list[int] = []
 
     async def take(self, part: Checked) -> None:
         """Apply the sound rows of a part; keep the faults of the others."""
@@ -153,6 +156,7 @@ class _Intake:
         if updated:
             await _update(self.connection, updated)
             self.done.updated += updated
+        self.written += [pupil["id"] for pupil in (*created, *updated)]
 
     def _sort(
         self,
@@ -278,7 +282,9 @@ async def _create(connection: AsyncConnection, school: Any, classes: dict[str, A
         {"rows": _json([{key: pupil[key] for key in _NEW} for pupil in pupils])},
     )
     ids = {row.student_number: row.id for row in issued}
-    await _add_family(connection, [(ids[pupil["student_number"]], pupil["row"]) for pupil in pupils])
+    for pupil in pupils:
+        pupil["id"] = ids[pupil["student_number"]]
+    await _add_family(connection, [(pupil["id"], pupil["row"]) for pupil in pupils])
     await placements.begin(connection, list(ids.values()), "ENROLMENT")
 
 

@@ -18,10 +18,12 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     false,
     func,
     literal_column,
+    null,
     select,
     true,
 )
@@ -31,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 from hub import paths
 from hub.models import Code, Lease
 from hub.terms import LeaseView
-from loaders import headcount, seam
+from loaders import seam
 from loaders.connection import Page
 from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Loaded, Many, Up
 from loaders.plan import Bind, Cost, Denial, Plan
@@ -160,7 +162,7 @@ class Compiler:
             case Loaded():
                 return self._loaded(row, field, declared)
             case Counted():
-                return self._counted(row, field, path)
+                return self._counted(row, field, declared, path)
 
     def _leaf(self, row: Row, field: Selected, declared: Column | Coded, path: tuple[str, ...]) -> ColumnElement[Any]:
         graph = row.graph
@@ -244,16 +246,22 @@ class Compiler:
         path: tuple[str, ...],
     ) -> ColumnElement[Any]:
         query = select(*self.columns(Row(graph, table, proven=True), field, path)).where(*where)
-        query = query.order_by(*(table.c[key] for key in declared.order)).correlate(row.near)
+        return self.gathered(query.order_by(*(table.c[key] for key in declared.order)).correlate(row.near))
+
+    def _counted(self, row: Row, field: Selected, declared: Counted, path: tuple[str, ...]) -> ColumnElement[Any]:
+        if not self.may(declared.noun, Action.COUNT):
+            return self._deny(row, field, path, declared.noun)
+        return declared.make(self, field, row)
+
+    def gathered(self, query: Select[Any]) -> ColumnElement[Any]:
+        """The rows of a query as a JSON list."""
         name = self.name("o")
         rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(f"{name}.*"))), literal_column("'[]'::json"))
         return select(rows).select_from(query.subquery(name)).scalar_subquery()
 
-    def _counted(self, row: Row, field: Selected, path: tuple[str, ...]) -> ColumnElement[Any]:
-        if not self.may("headcount", Action.COUNT):
-            return self._deny(row, field, path, "headcount")
-        territorial = row.graph.noun == "region"
-        return headcount.compile_counts(self, field, row.near, proven=row.proven, territorial=territorial)
+    def if_reached(self, row: Row, count: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A count of a row that may be out of scope: nothing, unless the row's place is in scope."""
+        return count if row.proven else case((self.within(row.near.c.path), count), else_=null())
 
     def _target(self, field: Selected) -> Graph:
         kind = self.kind(field)

@@ -103,7 +103,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many students there are at the place of this row, by the dimensions asked for."""
+    """A count at the place of this row, for who may count the noun; `make` compiles it into the row's statement."""
+
+    noun: str
+    make: Callable[[Any, Any, Any], ColumnElement[Any]]
+    """From (compiler, selected field, row) to the JSON of the count."""
 
 
 Declaration = Column | Coded | Up | Many | Loaded | Counted
@@ -177,10 +181,12 @@ def many(
     *,
     order: Sequence[str] = ("id",),
     filters: Mapping[str, Filter] | None = None,
+    orders: Mapping[str, Order] | None = None,
     arguments: Sequence[StrawberryArgument] = (),
 ) -> Any:
     """A field that is a connection, paged by keyset over the `order` columns (NOT NULL, the last unique)."""
-    return _field(Many(kind, join, tuple(order), filters or {}), description, [*paging(), *arguments])
+    made = Many(kind, join, tuple(order), filters or {}, orders or {})
+    return _field(made, description, [*paging(), *arguments])
 
 
 def owned_list(join: Join, description: str, *, order: Sequence[str]) -> Any:
@@ -188,9 +194,14 @@ def owned_list(join: Join, description: str, *, order: Sequence[str]) -> Any:
     return _field(Many(Kind.OWNED, join, tuple(order)), description)
 
 
-def counted(description: str, arguments: Sequence[StrawberryArgument]) -> Any:
-    """A field that counts students at the place of this row."""
-    return _field(Counted(), description, arguments)
+def counted(
+    noun: str,
+    make: Callable[[Any, Any, Any], ColumnElement[Any]],
+    description: str,
+    arguments: Sequence[StrawberryArgument] = (),
+) -> Any:
+    """A field that counts something at the place of this row."""
+    return _field(Counted(noun, make), description, arguments)
 
 
 def argument(name: str, annotation: Any, description: str, default: Any = None, **rest: Any) -> StrawberryArgument:

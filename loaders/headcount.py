@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, case, func, literal_column, null, select
+from sqlalchemy import ColumnElement, FromClause, Text, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from hub import paths
@@ -13,17 +13,16 @@ from loaders.plan import Bind
 from loaders.selection import Selected
 
 if TYPE_CHECKING:
-    from loaders.compiler import Compiler
+    from loaders.compiler import Compiler, Row
 
 
-def compile_counts(
-    compiler: Compiler, field: Selected, place: FromClause, *, proven: bool, territorial: bool
-) -> ColumnElement[Any]:
+def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnElement[Any]:
     """The JSON list of counts at a row's path, by management or by territory, grouped by the dimensions asked for.
 
-    A place not proven to be in scope is counted only if it is. Only a region has a territory (`territorial`): a school
-    or class is counted the same either way. A territorial count crosses the border of management, as numbers only.
+    A place not proven to be in scope is counted only if it is. Only a region has a territory: a school or class is
+    counted the same either way. A territorial count crosses the border of management, as numbers only.
     """
+    place, territorial = row.near, row.graph.noun == "region"
     given = compiler.document.arguments(field)
     groups = [str(getattr(group, "value", group)).lower() for group in given["groupBy"]]
     students = Student.__table__.alias(compiler.name("t"))
@@ -44,10 +43,7 @@ def compile_counts(
     else:
         # Without a dimension this is one total, also when `students` itself is not asked for.
         query = query.having(literal_column("true"))
-    name = compiler.name("o")
-    rows = func.coalesce(func.json_agg(func.row_to_json(literal_column(f"{name}.*"))), literal_column("'[]'::json"))
-    counts = select(rows).select_from(query.subquery(name)).scalar_subquery()
-    return counts if proven else case((compiler.within(place.c.path), counts), else_=null())
+    return compiler.if_reached(row, compiler.gathered(query))
 
 
 def _columns(compiler: Compiler, field: Selected, students: FromClause, groups: list[str]) -> list[ColumnElement[Any]]:

@@ -76,7 +76,7 @@ describe(
     "Kind of problem record (问题学籍类型).",
     ID_INVALID="The identity number breaks the rules of GB 11643 (身份证号错误).",
     ID_DUPLICATED="Another pupil bears the same identity number (身份证号重复).",
-    NAME_SEX_BIRTH="Another pupil shares name, sex and birth date, and one of them has no number (姓名性别出生日期重复).",
+    NAME_SEX_BIRTH="Another shares name, sex and birth date, and one of them has no number (姓名性别出生日期重复).",
 )
 describe(
     ProblemState,

@@ -2,7 +2,8 @@
 
 import strawberry
 
-from hub.terms import EnrolmentState, Sex
+from hub.terms import EnrolmentState, ProblemKind, Sex
+from loaders import headcount, problem_counts
 from loaders.declare import argument, counted
 from schema.common import CountBy, CountDimension
 
@@ -20,6 +21,8 @@ class Headcount:
 def headcounts() -> list[Headcount] | None:
     """The field `headcounts` of every place, school and class."""
     made: list[Headcount] | None = counted(
+        "headcount",
+        headcount.compile_counts,
         "Students at this place by the dimensions asked for (学生人数统计); exact at the moment of the answer.",
         [
             argument("by", CountBy, "By managing place or by territory (统计口径).", CountBy.MANAGEMENT),
@@ -36,5 +39,23 @@ def headcounts() -> list[Headcount] | None:
                 [EnrolmentState.IN_SCHOOL],
             ),
         ],
+    )
+    return made
+
+
+@strawberry.type(description="How many open problem records there are of a kind (问题学籍数).")
+class ProblemCount:
+    """One row of a count of problem records."""
+
+    kind: ProblemKind = strawberry.field(description="Kind (问题类型).")
+    open: int = strawberry.field(description="How many stand open (待处理数).")
+
+
+def problem_counts_field() -> list[ProblemCount] | None:
+    """The field `problemCounts` of every place, school and class."""
+    made: list[ProblemCount] | None = counted(
+        "problemRecord",
+        problem_counts.compile_counts,
+        "Open problem records at this place, by kind (待处理问题学籍统计); exact at the moment of the answer.",
     )
     return made

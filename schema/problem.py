@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from strawberry.types.arguments import StrawberryArgument
 
 from hub import models
 from hub.terms import EnrolmentState, ProblemKind, ProblemState, Resolution, Sex
 from loaders import candidates
-from loaders.declare import Filter, Order, column, graph, loaded, up
+from loaders.declare import Filter, Order, argument, column, graph, loaded, up
 from schema.common import typed_id
 
 if TYPE_CHECKING:
@@ -107,4 +108,14 @@ FILTERS = {
     "where.states": Filter(lambda table, given: table.c.state == given.any_(), ARRAY(Text), _words),
     "where.foundSince": Filter(lambda table, given: table.c.found_at >= given, TIMESTAMP(timezone=True)),
 }
+
+
+def record_arguments() -> list[StrawberryArgument]:
+    """The arguments `where` and `orderBy` of every connection of problem records."""
+    return [
+        argument("where", ProblemRecordFilter | None, "Which of them (筛选条件)."),
+        argument("order_by", ProblemRecordOrder, "In which order (排序).", ProblemRecordOrder.OLDEST),
+    ]
+
+
 ORDERS = {"OLDEST": Order(("id",)), "NEWEST": Order(("id",), descending=True), "PLACE": Order(("path", "id"))}

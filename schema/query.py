@@ -1,6 +1,6 @@
 """Where a query may begin: look-ups by code or id, lists over a place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -11,7 +11,7 @@ from hub.errors import BadInput, Forbidden
 from hub.terms import EnrolmentState
 from loaders import read
 from loaders.compiler import Compiler
-from loaders.declare import GRAPHS, Filter, Kind, Many
+from loaders.declare import GRAPHS, Filter, Kind, Many, Order
 from loaders.plan import Plan
 from loaders.selection import Selected
 from policies import Access, Action, Reach
@@ -39,7 +39,7 @@ class Query:
         self, info: HubInfo, code: Annotated[str, argument("14, 1401 or 140105 (行政区划代码).")]
     ) -> Region | None:
         """A place."""
-        return await _one(info, "Region", "code", code)
+        return await one(info, "Region", "code", code)
 
     @strawberry.field(description="A school by code or by id, exactly one of them (查学校).")
     async def school(
@@ -51,7 +51,7 @@ class Query:
         """A school."""
         if (code is None) == (id is None):
             raise BadInput("BAD_ONE_OF", fields="code, id")
-        return await (_one(info, "School", "code", code) if id is None else _by_id(info, "School", "school", id))
+        return await (one(info, "School", "code", code) if id is None else by_id(info, "School", "school", id))
 
     @strawberry.field(description="A class by id (查班级).")
     async def school_class(
@@ -60,7 +60,7 @@ class Query:
         id: Annotated[strawberry.ID, argument("Opaque id (标识).")],  # noqa: A002 -- GraphQL's word
     ) -> SchoolClass | None:
         """A class."""
-        return await _by_id(info, "SchoolClass", "class", id)
+        return await by_id(info, "SchoolClass", "class", id)
 
     @strawberry.field(description="A student by id or student number, exactly one of them (查学生).")
     async def student(
@@ -73,12 +73,12 @@ class Query:
         if (id is None) == (student_number is None):
             raise BadInput("BAD_ONE_OF", fields="id, studentNumber")
         if id is not None:
-            return await _by_id(info, "Student", "student", id)
+            return await by_id(info, "Student", "student", id)
         reading = info.context.reads()
         await _may(info, "Student")
         if reading.reader.policy.access(reading.caller.role, "student", "studentNumber") is not Access.READ:
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
-        return await _one(info, "Student", "student_number", student_number)
+        return await one(info, "Student", "student_number", student_number)
 
     @strawberry.field(description="Places in your area (辖区内行政区划).")
     async def regions(
@@ -91,7 +91,7 @@ class Query:
         before: Before = None,
     ) -> Connection[Region] | None:
         """Places."""
-        return await _list(info, "Region", within)
+        return await listed(info, "Region", within)
 
     @strawberry.field(description="Schools in your area (辖区内学校).")
     async def schools(
@@ -104,7 +104,7 @@ class Query:
         before: Before = None,
     ) -> Connection[School] | None:
         """Schools."""
-        return await _list(info, "School", within)
+        return await listed(info, "School", within)
 
     @strawberry.field(description="Classes in your area (辖区内班级).")
     async def school_classes(
@@ -117,7 +117,7 @@ class Query:
         before: Before = None,
     ) -> Connection[SchoolClass] | None:
         """Classes."""
-        return await _list(info, "SchoolClass", within)
+        return await listed(info, "SchoolClass", within)
 
     @strawberry.field(description="Students in your area (辖区内学生).")
     async def students(
@@ -131,7 +131,7 @@ class Query:
         before: Before = None,
     ) -> Connection[Student] | None:
         """Students."""
-        return await _list(info, "Student", within, {"states": STATES})
+        return await listed(info, "Student", within, {"states": STATES})
 
 
 def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
@@ -146,24 +146,33 @@ def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
     return compile_one
 
 
-async def _one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
+async def one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
+    """One object by the value of a column. Raises Forbidden, NotFound for what is absent or out of reach."""
     reading = info.context.reads()
     await _may(info, kind)
     answer = await read.run(reading, info, lookup(kind, column), shape=column, key=key)
     return await found(info, f"{GRAPHS[kind].noun}:read", answer)
 
 
-async def _by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
-    return await _one(info, kind, "id", key_of(prefix, given))
+async def by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
+    """One object by its typed id. Raises BadInput for what is no such id, and as `one`."""
+    return await one(info, kind, "id", key_of(prefix, given))
 
 
-async def _list(info: HubInfo, kind: str, within: str | None, filters: dict[str, Filter] | None = None) -> Any:
+async def listed(
+    info: HubInfo,
+    kind: str,
+    within: str | None,
+    filters: Mapping[str, Filter] | None = None,
+    orders: Mapping[str, Order] | None = None,
+) -> Any:
+    """A connection over everything of a type in reach, at or below a place. Raises Forbidden, NotFound."""
     reading = info.context.reads()
     await _may(info, kind)
     graph = GRAPHS[kind]
     if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
         return await found(info, f"{graph.noun}:read", None)
-    many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters or {})
+    many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters or {}, orders or {})
 
     def compile_list(compiler: Compiler, field: Selected) -> Plan:
         def keep(table: FromClause) -> ColumnElement[bool]:

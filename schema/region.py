@@ -11,7 +11,8 @@ from hub import models, paths
 from hub.terms import PlaceLevel
 from loaders.declare import Card, Kind, column, graph, many, up
 from schema.common import Connection, typed_id
-from schema.count import Headcount, headcounts
+from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
+from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 from schema.school import School
 from schema.student import STATES, Student, states_argument
 
@@ -62,4 +63,13 @@ class Region:
         filters={"states": STATES},
         arguments=states_argument(),
     )
+    problem_records: Connection[ProblemRecord] | None = many(
+        Kind.CHILD,
+        lambda place, record: paths.below(record.c.path, place.c.path),
+        "Problem records of its pupils (问题学籍).",
+        filters=FILTERS,
+        orders=ORDERS,
+        arguments=record_arguments(),
+    )
     headcounts: list[Headcount] | None = headcounts()
+    problem_counts: list[ProblemCount] | None = problem_counts_field()

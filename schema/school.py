@@ -12,7 +12,8 @@ from hub import models, paths
 from hub.terms import Founder, Stage
 from loaders.declare import Card, Kind, coded, column, graph, many, owned_list, up
 from schema.common import Code, Connection, typed_id
-from schema.count import Headcount, headcounts
+from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
+from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 from schema.school_class import SchoolClass
 from schema.student import STATES, Student, states_argument
 
@@ -130,4 +131,13 @@ class School:
         filters={"states": STATES},
         arguments=states_argument(),
     )
+    problem_records: Connection[ProblemRecord] | None = many(
+        Kind.CHILD,
+        lambda school, record: paths.below(record.c.path, school.c.path),
+        "Problem records of its pupils (问题学籍).",
+        filters=FILTERS,
+        orders=ORDERS,
+        arguments=record_arguments(),
+    )
     headcounts: list[Headcount] | None = headcounts()
+    problem_counts: list[ProblemCount] | None = problem_counts_field()

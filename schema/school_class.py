@@ -10,7 +10,7 @@ from sqlalchemy import table as view
 from hub import models
 from loaders.declare import Card, Kind, column, graph, many, up
 from schema.common import Connection, typed_id
-from schema.count import Headcount, headcounts
+from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.student import STATES, Student, states_argument
 
 if TYPE_CHECKING:
@@ -53,3 +53,4 @@ class SchoolClass:
         arguments=states_argument(),
     )
     headcounts: list[Headcount] | None = headcounts()
+    problem_counts: list[ProblemCount] | None = problem_counts_field()

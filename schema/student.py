@@ -16,6 +16,7 @@ from hub.terms import EnrolmentState, Sex
 from loaders import mask
 from loaders.declare import Card, Filter, Kind, argument, coded, column, graph, many, owned_list, up
 from schema.common import Code, Connection, typed_id
+from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 
 if TYPE_CHECKING:
     from schema.school import School
@@ -96,6 +97,15 @@ class Student:
         lambda student, placement: placement.c.student_id == student.c.id,
         "Where the pupil has been, oldest first (就读经历).",
         order=("id",),
+    )
+
+    problem_records: Connection[ProblemRecord] | None = many(
+        Kind.CHILD,
+        lambda student, record: record.c.student_id == student.c.id,
+        "What is wrong with the identity, now or before (问题学籍).",
+        filters=FILTERS,
+        orders=ORDERS,
+        arguments=record_arguments(),
     )
 
     name: str | None = column(S.name, "Name as in the household book (姓名).")
