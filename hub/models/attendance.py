@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Moment, Ordered, Small, Version, one_of, path_shaped
+from hub.models.base import Base, Key, Moment, Ordered, Small, Version, one_of, path_shaped
 from hub.terms import AbsenceKind
 
 
@@ -18,12 +18,14 @@ class ClassDay(Base):
     __table_args__ = (
         path_shaped(),
         CheckConstraint("absent + late + on_leave <= expected", name="expected"),
+        UniqueConstraint("class_id", "day"),
         Index("ix_class_days_path", "path", "day"),
-        Index("ix_class_days_day", "day"),
+        Index("ix_class_days_day", "day", "path"),
     )
 
-    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
+    id: Mapped[Key]
+    class_id: Mapped[int] = mapped_column(ForeignKey("classes.id"))
+    day: Mapped[date]
     path: Mapped[Ordered]
     grade: Mapped[Small]
     expected: Mapped[Small]
@@ -36,20 +38,20 @@ class ClassDay(Base):
 
 
 class Absence(Base):
-    """A pupil who was not simply present on a day (缺勤、迟到、请假)."""
+    """A pupil who was not simply present on a day (缺勤、迟到、请假): seen from the class of that day, and wherever the
+    pupil is seen.
+    """
 
     __tablename__ = "absences"
     __table_args__ = (
         one_of("kind", AbsenceKind),
         path_shaped(),
-        ForeignKeyConstraint(["class_id", "day"], ["class_days.class_id", "class_days.day"]),
         Index("ix_absences_student_id", "student_id", "day"),
-        Index("ix_absences_path", "path", "day"),
     )
 
-    class_id: Mapped[int] = mapped_column(primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
+    class_day_id: Mapped[int] = mapped_column(ForeignKey("class_days.id"), primary_key=True)
     student_id: Mapped[int] = mapped_column(ForeignKey("students.id"), primary_key=True)
+    day: Mapped[date]
     path: Mapped[Ordered]
     kind: Mapped[str]
     note: Mapped[str | None]

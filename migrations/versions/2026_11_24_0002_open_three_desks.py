@@ -117,10 +117,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT coalesce(array_agg(DISTINCT field), '{}') FROM audit a, jsonb_array_elements_text(a.facts -> 'fields') AS field
     WHERE a.object = about AND a.outcome = 'ACCEPTED' AND (a.facts ->> 'version')::bigint > known $$"""
 
+# Who was of a class on a day, also those whom their old class no longer sees: they were to be there all the same.
+ROSTER = """
+CREATE FUNCTION class_roster(class bigint, on_day date) RETURNS bigint[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT coalesce(array_agg(p.student_id), '{}') FROM placements p JOIN students s ON s.id = p.student_id
+    WHERE p.class_id = class AND p.voided_at IS NULL AND p.since <= on_day
+      AND (p.until IS NULL AND s.state = 'IN_SCHOOL' OR p.until > on_day AND s.state <> 'DELETED') $$"""
+
 FUNCTIONS = {
     "detect_problems(bigint[], bigint[])": DETECT,
     "find_pupil(text, text)": FIND,
     "changed_since(text, bigint)": CHANGED,
+    "class_roster(bigint, date)": ROSTER,
 }
 
 
@@ -257,6 +266,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "class_days",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("class_id", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("path", sa.Text(collation="C"), nullable=False),
@@ -272,29 +282,25 @@ def upgrade() -> None:
         sa.CheckConstraint("absent + late + on_leave <= expected", name=op.f("ck_class_days_expected")),
         sa.ForeignKeyConstraint(["class_id"], ["classes.id"], name=op.f("fk_class_days_class_id_classes")),
         sa.ForeignKeyConstraint(["marked_by"], ["accounts.id"], name=op.f("fk_class_days_marked_by_accounts")),
-        sa.PrimaryKeyConstraint("class_id", "day", name=op.f("pk_class_days")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_class_days")),
+        sa.UniqueConstraint("class_id", "day", name=op.f("uq_class_days_class_id_day")),
     )
-    op.create_index("ix_class_days_day", "class_days", ["day"], unique=False)
+    op.create_index("ix_class_days_day", "class_days", ["day", "path"], unique=False)
     op.create_index("ix_class_days_path", "class_days", ["path", "day"], unique=False)
     op.create_table(
         "absences",
-        sa.Column("class_id", sa.BigInteger(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("class_day_id", sa.BigInteger(), nullable=False),
         sa.Column("student_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("path", sa.Text(collation="C"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.CheckConstraint("kind IN ('ABSENT', 'LATE', 'SICK_LEAVE', 'PERSONAL_LEAVE')", name=op.f("ck_absences_kind")),
         sa.CheckConstraint("path ~ '^\\d{2}(\\d{2}){0,2}(\\.\\d{10}(\\.\\d{7})?)?$'", name=op.f("ck_absences_path")),
-        sa.ForeignKeyConstraint(
-            ["class_id", "day"],
-            ["class_days.class_id", "class_days.day"],
-            name=op.f("fk_absences_class_id_day_class_days"),
-        ),
+        sa.ForeignKeyConstraint(["class_day_id"], ["class_days.id"], name=op.f("fk_absences_class_day_id_class_days")),
         sa.ForeignKeyConstraint(["student_id"], ["students.id"], name=op.f("fk_absences_student_id_students")),
-        sa.PrimaryKeyConstraint("class_id", "day", "student_id", name=op.f("pk_absences")),
+        sa.PrimaryKeyConstraint("class_day_id", "student_id", name=op.f("pk_absences")),
     )
-    op.create_index("ix_absences_path", "absences", ["path", "day"], unique=False)
     op.create_index("ix_absences_student_id", "absences", ["student_id", "day"], unique=False)
     op.create_table(
         "case_subjects",
@@ -396,6 +402,8 @@ def _secure() -> None:
         op.execute(f"GRANT SELECT ON {table} TO hub_read")
     for table, rights in WRITES.items():
         op.execute(f"GRANT {rights} ON {table} TO hub_app")
+    of_pupil = "EXISTS (SELECT FROM students AS owner WHERE owner.id = student_id)"
+    op.execute(f"CREATE POLICY hub_app_owned ON absences FOR SELECT TO hub_app USING ({of_pupil})")
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO hub_system, hub_app")
     # A case opens its pupil to the offices of its sides, and to nobody else.
     of_case = """EXISTS (SELECT FROM case_subjects s JOIN cases c ON c.id = s.case_id
@@ -441,7 +449,6 @@ def downgrade() -> None:
     op.drop_index("ix_case_subjects_student_id", table_name="case_subjects")
     op.drop_table("case_subjects")
     op.drop_index("ix_absences_student_id", table_name="absences")
-    op.drop_index("ix_absences_path", table_name="absences")
     op.drop_table("absences")
     op.drop_index("ix_class_days_path", table_name="class_days")
     op.drop_index("ix_class_days_day", table_name="class_days")
