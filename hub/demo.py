@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 import policies
-from hub import accounts, caller, clock, db, files, identity, imports, passwords, sample
+from hub import accounts, caller, clock, db, files, identity, imports, passwords, problems, sample
 from hub.db import Database
 from hub.errors import Conflict, NotFound
 from hub.files import Files
@@ -54,6 +54,7 @@ async def plant(settings: Settings, students: int, seed: int, truth: Path, follo
     truth.parent.mkdir(parents=True, exist_ok=True)
     planted.write_truth(truth)
     await _analyze(settings)
+    await problems.detect_everywhere(settings, lambda done, of: follow("问题学籍 problem records", done, of))
 
 
 async def furnish(settings: Settings) -> None:

@@ -1,17 +1,21 @@
 """Finished JSON inside a GraphQL answer: the hook that lets a root field's bytes through untouched."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 
-@dataclass(slots=True)
 class Fragment:
-    """A root field's answer as PostgreSQL wrote it; the seam may still fill in what is loaded."""
+    """A root field's answer as PostgreSQL wrote it; the seam may still fill in what is loaded.
 
-    json: str
+    No dataclass: orjson would write out its fields.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, json: str) -> None:
+        self.json = json
 
 
 def default(value: Any) -> Any:
