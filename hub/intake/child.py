@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import BadInput, HubError, TooLarge
-from hub.intake import check, grid, wire
+from hub.intake import check, class_sheet, grid, sheet, wire
 from hub.intake.check import Checked
 from hub.intake.container import Limits
 from hub.intake.grid import Sheet
@@ -55,8 +55,11 @@ def main() -> None:
         _write(wire.pack_refusal(BadInput("FILE_UNREADABLE")))
 
 
+_FORMS = {form.name: form for form in (sheet.PUPILS, class_sheet.CLASSES)}
+
+
 def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
-    read = grid.read(_data(job, limits), limits)
+    read = grid.read(_data(job, limits), limits, _FORMS[job["form"]])
     if "school_code" not in job:
         return iter([read])
     today, size = date.fromisoformat(job["today"]), job["size"]

@@ -1,4 +1,4 @@
-"""The pupils' sheet as values: its header row found by name, its rows in the columns' own order."""
+"""A form's sheet as values: its header row found by name, its rows in the columns' own order."""
 
 import io
 import math
@@ -14,6 +14,7 @@ from hub import codes
 from hub.errors import BadInput, TooLarge
 from hub.intake import cells, container, sheet
 from hub.intake.container import Limits
+from hub.intake.sheet import Form
 
 Cell = str | int | float | bool | date | None
 """A cell's value. None is blank, or a cell listed in the sheet's `oddities`."""
@@ -29,7 +30,7 @@ _STARS = re.compile(r"[*★]|\(必填\)|\(选填\)")
 
 @dataclass(slots=True)
 class Sheet:
-    """The rows of a workbook, each its Excel row number and 71 values in the order of `sheet.COLUMNS`.
+    """The rows of a workbook, each its Excel row number and its values in the order of the form's columns.
 
     `letters` are the Excel letters of the columns found, by slot; `unknown` the headers that are none of them.
     `oddities` name the fault of a cell without a usable value, by (Excel row, place in the row): a formula, an error
@@ -45,8 +46,8 @@ class Sheet:
     school_code: str | None = None
 
 
-def read(data: bytes, limits: Limits) -> Sheet:
-    """Read the pupils' sheet: the one of that title, or else the first that has its headers.
+def read(data: bytes, limits: Limits, form: Form = sheet.PUPILS) -> Sheet:
+    """Read the sheet of a form: the one of its title, or else the first that has its headers.
 
     Raises BadInput or TooLarge when the file is not a plain workbook, exceeds a limit, or lacks required columns.
     """
@@ -57,17 +58,18 @@ def read(data: bytes, limits: Limits) -> Sheet:
     except CalamineError:
         raise BadInput("FILE_UNREADABLE") from None
     marks = _marks(book, xml, titles, limits)
-    candidates = [pair for pair in titles if pair[0] == sheet.TITLE] or [p for p in titles if p[0] != _MARK_SHEET]
-    missing: list[str] = [column.header for column in sheet.COLUMNS if column.required]
+    candidates = [pair for pair in titles if pair[0] == form.title] or [p for p in titles if p[0] != _MARK_SHEET]
+    slots = {_plain(column.header): column.slot for column in form.columns}
+    missing: list[str] = [column.header for column in form.columns if column.required]
     for title, part in candidates:
         odd = cells.survey(xml[part], limits)
         table = _table(book, title, limits)
-        header_row, places = _header(table)
-        lacking = _lacking(places)
+        header_row, places = _header(table, slots)
+        lacking = _lacking(form, places)
         if not lacking:
-            return _sheet(table, header_row, places, odd, marks)
+            return _sheet(table, header_row, places, odd, marks, slots)
         missing = min(missing, lacking, key=len)
-    raise _wrong_template(missing, marks.get("version"))
+    raise _wrong_template(form, missing, marks.get("version"))
 
 
 def _table(book: CalamineWorkbook, title: str, limits: Limits) -> list[list[Any]]:
@@ -96,7 +98,7 @@ def _marks(
     return {str(row[0])[:20]: str(row[1])[:20] for row in table if len(row) > 1}
 
 
-def _header(table: Sequence[Sequence[Any]]) -> tuple[int, dict[str, list[int]]]:
+def _header(table: Sequence[Sequence[Any]], slots: Mapping[str, str]) -> tuple[int, dict[str, list[int]]]:
     """The place of the row, of the first ten, that names most columns, and the places of each header in it."""
     best: tuple[int, dict[str, list[int]]] = (0, {})
     for number, row in enumerate(table[:_HEADER_ROWS]):
@@ -104,7 +106,7 @@ def _header(table: Sequence[Sequence[Any]]) -> tuple[int, dict[str, list[int]]]:
         for place, value in enumerate(row):
             if isinstance(value, str) and value:
                 places.setdefault(_plain(value[:200]), []).append(place)
-        if sum(header in places for header in _SLOTS) > sum(header in best[1] for header in _SLOTS):
+        if sum(header in places for header in slots) > sum(header in best[1] for header in slots):
             best = number, places
     return best
 
@@ -113,20 +115,17 @@ def _plain(header: str) -> str:
     return _STARS.sub("", codes.fold(header))
 
 
-_SLOTS = {_plain(column.header): column.slot for column in sheet.COLUMNS}
-
-
-def _lacking(places: Mapping[str, list[int]]) -> list[str]:
-    for column in sheet.COLUMNS:
+def _lacking(form: Form, places: Mapping[str, list[int]]) -> list[str]:
+    for column in form.columns:
         if len(places.get(_plain(column.header), ())) > 1:
             raise BadInput("DUPLICATE_COLUMN", header=column.header)
-    return [column.header for column in sheet.COLUMNS if column.required and _plain(column.header) not in places]
+    return [column.header for column in form.columns if column.required and _plain(column.header) not in places]
 
 
-def _wrong_template(missing: Sequence[str], version: str | None) -> BadInput:
+def _wrong_template(form: Form, missing: Sequence[str], version: str | None) -> BadInput:
     named = "、".join(missing[:10]) + ("……" if len(missing) > 10 else "")
-    if version not in (None, sheet.VERSION):
-        return BadInput("TEMPLATE_TOO_OLD", found=version, current=sheet.VERSION, missing=named)
+    if version not in (None, form.version):
+        return BadInput("TEMPLATE_TOO_OLD", found=version, current=form.version, missing=named)
     return BadInput("WRONG_TEMPLATE", missing=named)
 
 
@@ -136,9 +135,10 @@ def _sheet(
     places: Mapping[str, list[int]],
     odd: Mapping[tuple[int, int], str],
     marks: Mapping[str, str],
+    slots: Mapping[str, str],
 ) -> Sheet:
-    slots = {_SLOTS[name]: found[0] for name, found in places.items() if name in _SLOTS}
-    order = [slots.get(column.slot) for column in sheet.COLUMNS]
+    found_at = {slots[name]: found[0] for name, found in places.items() if name in slots}
+    order = [found_at.get(slot) for slot in slots.values()]
     places_of = {place: position for position, place in enumerate(order) if place is not None}
     oddities = {
         (row, places_of[column - 1]): fault
@@ -153,8 +153,8 @@ def _sheet(
     listed = {number for number, _ in rows}
     rows += [(number, [None] * len(order)) for number in sorted({row for row, _ in oddities} - listed)]
     rows.sort(key=lambda row: row[0])
-    letters = {slot: sheet.letter(place + 1) for slot, place in slots.items()}
-    unknown = [name for name in places if name not in _SLOTS]
+    letters = {slot: sheet.letter(place + 1) for slot, place in found_at.items()}
+    unknown = [name for name in places if name not in slots]
     return Sheet(header + 1, letters, rows, oddities, unknown[:100], marks.get("version"), marks.get("school"))
 
 

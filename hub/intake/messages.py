@@ -176,6 +176,24 @@ MESSAGES: dict[str, Message] = {
         "请先建立班级，或改填已有的班号：{classes}。",
         "Create the class first, or write one of: {classes}.",
     ),
+    "BAD_CLASS_NUMBER": _row(
+        "“{header}”不是 7 位数字。",
+        "'{header}' is not a number of seven digits.",
+        "请设为文本格式，填 7 位数字，如 2013001（开头的 0 不能省略）。",
+        "Format it as text and write seven digits, such as 2013001 with its leading zeros.",
+    ),
+    "BAD_GRADES": _row(
+        "“{header}”写法不对。",
+        "'{header}' is not a grade.",
+        "请填如 三年级、高一；复式班填全部年级，如 一、二年级。",
+        "Write it like 三年级 or 高一; of a combined class all grades, like 一、二年级.",
+    ),
+    "BAD_SCHOOL_YEAR": _row(
+        "“{header}”不是有效的学年。",
+        "'{header}' is not a school year.",
+        "请填秋季开学的年份，4 位数字，如 2013；填本学年的可以不填。",
+        "Write the year of its autumn in four digits, such as 2013, or leave it blank for the present one.",
+    ),
     "BAD_ID_NUMBER": _row(
         "“{header}”不是有效的证件号码。",
         "'{header}' is not a valid document number.",

@@ -20,6 +20,9 @@ Kind = Literal[
     "phone",
     "post_code",
     "email",
+    "official_number",
+    "grades",
+    "school_year",
 ]
 
 TITLE = "学生基本信息"
@@ -71,9 +74,10 @@ def letter(number: int) -> str:
     return letters
 
 
-_Line = tuple[str, str, str, bool, Kind, str | None, int, str]
+Line = tuple[str, str, str, bool, Kind, str | None, int, str]
+"""A column as it is written down: key, header, English, required, kind, code list, limit, hint."""
 
-_STUDENT: tuple[_Line, ...] = (
+_STUDENT: tuple[Line, ...] = (
     ("school_code", "学校标识码", "School code", True, "school", None, 10, "10 位数字，必须是本校标识码。"),
     ("name", "姓名", "Name", True, "name", None, 50, "与户口簿一致，不加空格。"),
     ("sex", "性别", "Sex", True, "sex", "SEX", 10, "男或女，须与身份证件号第 17 位一致。"),
@@ -122,7 +126,7 @@ _STUDENT: tuple[_Line, ...] = (
     ("inclusion", "随班就读", "Inclusion", False, "code", "INCLUSION", 30, "须与残疾类型一致。"),
 )
 
-_MEMBER: tuple[_Line, ...] = (
+_MEMBER: tuple[Line, ...] = (
     ("name", "姓名", "name", True, "name", None, 50, "与身份证件一致。"),
     ("relation", "关系", "relation", True, "code", "RELATION", 30, "从下拉列表中选择。"),
     ("relation_note", "关系说明", "relation explained", False, "text", None, 50, "关系为“其他”的须说明。"),
@@ -137,7 +141,7 @@ _MEMBER: tuple[_Line, ...] = (
     ("post", "职务", "post", False, "text", None, 50, "没有的不填。"),
 )
 
-_LAST: _Line = (
+_LAST: Line = (
     "migrant_child",
     "是否进城务工人员随迁子女",
     "Migrant worker's child",
@@ -149,7 +153,7 @@ _LAST: _Line = (
 )
 
 
-def _member(n: int) -> list[tuple[_Line, int]]:
+def _member(n: int) -> list[tuple[Line, int]]:
     return [
         ((key, f"成员{n}{header}", f"Member {n}: {english}", required and n == 1, kind, codes, limit, hint), n)
         for key, header, english, required, kind, codes, limit, hint in _MEMBER
@@ -165,3 +169,17 @@ COLUMNS: tuple[Column, ...] = tuple(
 
 BY_SLOT: dict[str, Column] = {column.slot: column for column in COLUMNS}
 """The same by address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A sheet the hub hands out and reads back (表样): its short name, title, version and columns in order."""
+
+    name: str
+    title: str
+    version: str
+    columns: tuple[Column, ...]
+
+
+PUPILS = Form("pupils", TITLE, VERSION, COLUMNS)
+"""The sheet of pupils (学生基本信息)."""

@@ -15,7 +15,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from hub import codes
 from hub.intake import sheet
-from hub.intake.sheet import Column
+from hub.intake.sheet import Column, Form
 
 NOTES, LISTS, MARK = "填表说明", "代码表", "_template"
 _LAST_ROW = 5_001
@@ -26,41 +26,51 @@ _NOT_TEXT = re.compile(r"[=+\-@\t\r#]")
 
 @dataclass(frozen=True, slots=True)
 class SchoolSheet:
-    """The school a template is for: its code, name, and its classes as (official class number, label)."""
+    """The school a template is for: its code, name, its classes as (official class number, label), the names of its
+    open grades and of its campuses.
+    """
 
     code: str
     name: str
     classes: list[tuple[str, str]] = field(default_factory=list)
+    grades: list[str] = field(default_factory=list)
+    campuses: list[str] = field(default_factory=list)
 
 
-def write(school: SchoolSheet, target: str | Path | IO[bytes]) -> None:
+def write(school: SchoolSheet, target: str | Path | IO[bytes], form: Form = sheet.PUPILS) -> None:
     """Write the empty template of a school.
 
     Every column is formatted as text, so that a spreadsheet keeps all digits of numbers typed into it. Columns with a
     code list, the school code and the class number offer a drop-down.
     """
-    fill(school, (), target)
+    fill(school, (), target, form)
 
 
-def fill(school: SchoolSheet, rows: Iterable[Mapping[str, str]], target: str | Path | IO[bytes]) -> None:
+def fill(
+    school: SchoolSheet,
+    rows: Iterable[Mapping[str, str]],
+    target: str | Path | IO[bytes],
+    form: Form = sheet.PUPILS,
+) -> None:
     """Write a template with rows, each the cell texts by the column's slot (`name`, `guardian1.relation`).
 
     Absent slots stay empty. Text that begins like a formula is stored as text. Raises KeyError for an unknown slot,
     openpyxl's IllegalCharacterError for characters that XML cannot hold.
     """
     book = Workbook(write_only=True)
-    pupils: WriteOnlyWorksheet = book.create_sheet(sheet.TITLE)
-    _dress(pupils, _options(school))
-    pupils.append(_header(pupils))
+    page: WriteOnlyWorksheet = book.create_sheet(form.title)
+    options = _options(school, form)
+    _dress(page, form, options)
+    page.append(_header(page, form))
     try:
         for row in rows:
-            pupils.append(_cells(pupils, row))
+            page.append(_cells(page, form, row))
     except Exception:
-        pupils.close()
+        page.close()
         raise
-    _note(book.create_sheet(NOTES), school)
-    _list(book.create_sheet(LISTS), _options(school))
-    _mark(book, school)
+    _note(book.create_sheet(NOTES), school, form)
+    _list(book.create_sheet(LISTS), options)
+    _mark(book, school, form)
     book.save(target)
 
 
@@ -75,18 +85,18 @@ def text_cell(page: Any, text: str) -> Any:
     return cell
 
 
-def _cells(page: Any, row: Mapping[str, str]) -> Iterator[Any]:
-    unknown = row.keys() - sheet.BY_SLOT.keys()
+def _cells(page: Any, form: Form, row: Mapping[str, str]) -> Iterator[Any]:
+    unknown = row.keys() - {column.slot for column in form.columns}
     if unknown:
         raise KeyError(*unknown)
-    texts = (row.get(column.slot) for column in sheet.COLUMNS)
+    texts = (row.get(column.slot) for column in form.columns)
     return (text_cell(page, text) if text else None for text in texts)
 
 
-def _dress(page: Any, options: Mapping[str, list[str]]) -> None:
+def _dress(page: Any, form: Form, options: Mapping[str, list[str]]) -> None:
     page.freeze_panes = "C2"
     lists = list(options)
-    for column in sheet.COLUMNS:
+    for column in form.columns:
         dimension = page.column_dimensions[column.letter]
         dimension.width = max(10, 2 * len(column.header) + 2, min(column.limit, 24))
         dimension.number_format = "@"
@@ -98,34 +108,39 @@ def _dress(page: Any, options: Mapping[str, list[str]]) -> None:
 
 
 def _offer(page: Any, column: Column, source: str) -> None:
-    choice = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=True)
+    # Several grades may stand in one cell, so there the list only offers.
+    strict = column.kind != "grades"
+    choice = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=strict)
     choice.errorTitle, choice.error = column.header, column.hint
     choice.add(f"{column.letter}2:{column.letter}{_LAST_ROW}")
     page.data_validations.append(choice)
 
 
 def _list_of(column: Column) -> str | None:
-    by_kind = {"yes_no": "YES_NO", "school": "SCHOOL", "class": "CLASS", "sex": "SEX"}
-    return column.codes if column.kind == "code" else by_kind.get(column.kind)
+    by_kind = {"yes_no": "YES_NO", "school": "SCHOOL", "class": "CLASS", "sex": "SEX", "grades": "GRADE"}
+    return column.codes or by_kind.get(column.kind)
 
 
-def _options(school: SchoolSheet) -> dict[str, list[str]]:
+def _options(school: SchoolSheet, form: Form) -> dict[str, list[str]]:
     """The words offered for each list: the school's own, then the code lists."""
-    named = {column.codes for column in sheet.COLUMNS if column.kind == "code" and column.codes}
+    named = {column.codes for column in form.columns if column.kind == "code" and column.codes}
     own = {
         "SCHOOL": [school.code],
         "CLASS": [number for number, _ in school.classes],
+        "GRADE": school.grades,
+        "CAMPUS": school.campuses,
         "YES_NO": [sheet.YES, sheet.NO],
         "SEX": ["男", "女"],
     }
-    return own | {
+    offered = {_list_of(column) for column in form.columns}
+    return {name: words for name, words in own.items() if name in offered} | {
         name: list(dict.fromkeys(entry.name for entry in codes.lists()[name].entries)) for name in sorted(named)
     }
 
 
-def _header(page: Any) -> list[Any]:
+def _header(page: Any, form: Form) -> list[Any]:
     cells = []
-    for column in sheet.COLUMNS:
+    for column in form.columns:
         cell = WriteOnlyCell(page, value=column.header)
         cell.font = Font(bold=True, color="9C0006" if column.required else "1F3864")
         cell.fill = _REQUIRED if column.required else _OPTIONAL
@@ -134,12 +149,12 @@ def _header(page: Any) -> list[Any]:
     return cells
 
 
-def _note(page: Any, school: SchoolSheet) -> None:
+def _note(page: Any, school: SchoolSheet, form: Form) -> None:
     for letter, width in zip("ABCDE", (8, 30, 30, 8, 60), strict=True):
         page.column_dimensions[letter].width = width
     page.append([None, text_cell(page, school.name), text_cell(page, school.code)])
     page.append(["列", "中文名称", "English", "必填", "说明"])
-    for column in sheet.COLUMNS:
+    for column in form.columns:
         page.append([column.letter, column.header, column.english, "是" if column.required else "", column.hint])
     if school.classes:
         page.append([])
@@ -156,12 +171,12 @@ def _list(page: Any, options: Mapping[str, list[str]]) -> None:
         page.append([text_cell(page, words[place]) if place < len(words) else None for words in options.values()])
 
 
-def _mark(book: Workbook, school: SchoolSheet) -> None:
+def _mark(book: Workbook, school: SchoolSheet, form: Form) -> None:
     page: Any = book.create_sheet(MARK)
     page.sheet_state = "veryHidden"
-    page.append(["version", sheet.VERSION])
+    page.append(["version", form.version])
     page.append(["school", school.code])
-    book.properties.title = f"{sheet.TITLE} {school.name}"
+    book.properties.title = f"{form.title} {school.name}"
     properties: Any = book.__dict__["custom_doc_props"]
-    properties.append(StringProperty(name="template-version", value=sheet.VERSION))
+    properties.append(StringProperty(name="template-version", value=form.version))
     properties.append(StringProperty(name="school-code", value=school.code))

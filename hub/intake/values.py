@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hub import codes, divisions, identity
+from hub import codes, divisions, grades, identity
 from hub.intake import sheet
 from hub.intake.sheet import Column
 
@@ -290,6 +290,21 @@ def _email(column: Column, text: str, _school: School) -> Any:
     return text if _EMAIL.fullmatch(text) else Wrong("BAD_EMAIL")
 
 
+def _official_number(_column: Column, text: str, _school: School) -> Any:
+    if _SCIENTIFIC.fullmatch(text):
+        return Wrong("NUMBER_LOST_DIGITS")
+    return text if re.fullmatch(r"[0-9]{7}", text) else Wrong("BAD_CLASS_NUMBER")
+
+
+def _grades(_column: Column, text: str, _school: School) -> Any:
+    return grades.read(text) or Wrong("BAD_GRADES")
+
+
+def _school_year(_column: Column, text: str, _school: School) -> Any:
+    match = re.fullmatch(r"(20[0-9]{2})(?:[-—–~至]20[0-9]{2})?(?:学年|年)?(?:度)?", text)
+    return int(match[1]) if match else Wrong("BAD_SCHOOL_YEAR")
+
+
 _PARSERS: dict[str, Callable[[Column, str, School], Any]] = {
     "sex": _sex,
     "yes_no": _yes_no,
@@ -304,4 +319,7 @@ _PARSERS: dict[str, Callable[[Column, str, School], Any]] = {
     "phone": _phone,
     "post_code": _post_code,
     "email": _email,
+    "official_number": _official_number,
+    "grades": _grades,
+    "school_year": _school_year,
 }

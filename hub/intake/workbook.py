@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import BadInput, TooLarge
-from hub.intake import readers, wire
+from hub.intake import readers, sheet, wire
 from hub.intake.check import Checked
 from hub.intake.container import MEGABYTE, Limits
 from hub.intake.grid import Sheet
+from hub.intake.sheet import Form
 
 __all__ = ["Limits", "Sheet", "examine", "read"]
 
@@ -22,13 +23,13 @@ _FIRST_PART = 125
 """Rows of the first part: few, so that they soon arrive."""
 
 
-def read(source: str | Path | bytes, limits: Limits | None = None) -> Sheet:
-    """Read the pupils' sheet of a workbook, given as a path or as bytes.
+def read(source: str | Path | bytes, limits: Limits | None = None, form: Form = sheet.PUPILS) -> Sheet:
+    """Read a form's sheet of a workbook, given as a path or as bytes.
 
     Blocks for up to the deadline: call it in a thread. Raises BadInput or TooLarge with the key of what is wrong with
     the file.
     """
-    for answer in _answers(readers.take(), source, limits or Limits(), {}):
+    for answer in _answers(readers.take(), source, limits or Limits(), {"form": form.name}):
         if isinstance(answer, Sheet):
             return answer
     raise BadInput("FILE_UNREADABLE")
@@ -49,6 +50,7 @@ async def examine(
     the iterator ends the other process.
     """
     job = {
+        "form": sheet.PUPILS.name,
         "school_code": school_code,
         "class_numbers": list(class_numbers),
         "today": today.isoformat(),

@@ -3,10 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from hub import paths
+from hub import grades, paths
 from hub.sample import chance
 from hub.sample.schools import Part, Sampled
-from hub.sample.titles import NUMERALS
 from hub.terms import Stage
 
 _TARGETS = {Stage.PRIMARY: 40, Stage.JUNIOR: 52, Stage.SENIOR: 54}
@@ -62,14 +61,7 @@ class Room:
     @property
     def name(self) -> str:
         """What it is called: 三年级2班, 高一5班, 一、二年级复式班."""
-        if len(self.grades) > 1:
-            return f"{'、'.join(NUMERALS[grade] for grade, _ in self.grades)}年级复式班"
-        return f"{grade_name(self.grade)}{self.ordinal}班"
-
-
-def grade_name(grade: int) -> str:
-    """What a grade is called: 三年级, 高一."""
-    return f"高{NUMERALS[grade - 9]}" if grade > 9 else f"{NUMERALS[grade]}年级"
+        return grades.class_name([grade for grade, _ in self.grades], self.ordinal)
 
 
 def form(schools: list[Sampled], seed: int, year: int) -> list[Room]:

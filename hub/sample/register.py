@@ -7,9 +7,9 @@ from typing import Any
 
 import asyncpg
 
-from hub import divisions, names
+from hub import divisions, grades, names
 from hub.sample import chance, people, places
-from hub.sample.classes import Room, grade_name
+from hub.sample.classes import Room
 from hub.sample.schools import Sampled
 from hub.terms import PlaceLevel, Sex, Stage
 
@@ -90,8 +90,8 @@ async def plant_schools(
     ]
     await pour(connection, "school_stages", "school_id, stage, length, authority_id, since", stages)
     await _plant_campuses(connection, schools)
-    grades = [row for school in schools for row in _grades(school, year)]
-    await pour(connection, "grades", "school_id, path, stage, number, school_year, name", grades)
+    rows = [row for school in schools for row in _grades(school, year)]
+    await pour(connection, "grades", "school_id, path, stage, number, school_year, name", rows)
 
 
 async def plant_classes(connection: asyncpg.Connection, rooms: list[Room], *, seed: int, year: int) -> None:
@@ -164,7 +164,7 @@ def _grades(school: Sampled, year: int) -> Iterable[Sequence[Any]]:
         for part in school.parts:
             if part.pupils:
                 for number in range(part.first, part.first + part.length):
-                    yield school.id, school.path, part.stage, number, year, grade_name(number)
+                    yield school.id, school.path, part.stage, number, year, grades.name(number)
 
 
 def _class(draw: random.Random, room: Room, year: int) -> Sequence[Any]:
