@@ -36,6 +36,7 @@ class Settings:
     body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
     upload_limit: int = knob(64_000_000, "Bytes of an uploaded file.")
     row_limit: int = knob(60_000, "Rows of an imported workbook.")
+    attendance_days: int = knob(30, "Days back that attendance may still be marked.")
     page_limit: int = knob(200, "Nodes of one page of a connection.")
     batch_limit: int = knob(5_000, "Keys that one look-up of a loaded field takes at most.")
     row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")

@@ -40,7 +40,7 @@ WRITES = {
     "case_files": "INSERT",
     "problem_records": "UPDATE",
     "class_days": "INSERT, UPDATE",
-    "absences": "INSERT, DELETE",
+    "absences": "INSERT, UPDATE, DELETE",
     "requests": "INSERT, UPDATE",
 }
 
