@@ -298,7 +298,7 @@ async def test_fifty_records_by_three_edges_cost_one_candidate_statement(
     for at in range(25):
         for short, where in ((f"m{at}", "A1-1"), (f"n{at}", "A2-1")):
             person = {"id_number": make_id(at), "name": f"名{short}", "birth_date": date(BORN, 3, 15)}
-                ids.append(await make_student(system, province, short, where, **person))
+            ids.append(await make_student(system, province, short, where, **person))
     await detect(system, *ids)
     statements.clear()
     answer = await ask("reviewerA", THREE_EDGES)
