@@ -195,7 +195,7 @@ def _row(marking: Marking, known: Any) -> dict[str, Any]:
     )
     absences = sorted([one.student_id, str(one.kind), one.note] for one in marking.absentees)
     after = totals | {"absences": absences}
-    before = {key: getattr(known, key) for key in _TOTALS} | {"absences": orjson.loads(known.absences or "[]")}
+    before = {key: getattr(known, key) for key in _TOTALS} | {"absences": known.absences or []}
     changed = [key for key in after if not known.version or before[key] != after[key]]
     kept = before if known.version else None
     hashed = hashlib.sha256(orjson.dumps([kept, after], option=orjson.OPT_SORT_KEYS))
