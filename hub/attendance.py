@@ -87,7 +87,7 @@ class Absentee:
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """What is said of a class's day: who was not simply present, and the version it rests on if it was marked before."""
+    """What is said of a class's day: who was not simply present; the version it rests on, if it was marked before."""
 
     class_id: int
     day: date
