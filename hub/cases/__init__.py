@@ -24,8 +24,8 @@ working days from the day its turn came. Locks are taken in this order: the case
 did to something else.
 """
 
-from hub.cases.deciding import decide, withdraw
+from hub.cases.deciding import LONGEST_NOTE, decide, withdraw
 from hub.cases.kinds import KINDS, Effect, Kind, OpenCase, label
 from hub.cases.opening import open_case
 
-__all__ = ["KINDS", "Effect", "Kind", "OpenCase", "decide", "label", "open_case", "withdraw"]
+__all__ = ["KINDS", "LONGEST_NOTE", "Effect", "Kind", "OpenCase", "decide", "label", "open_case", "withdraw"]

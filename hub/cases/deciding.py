@@ -44,7 +44,7 @@ _PUPILS = text("SELECT id FROM students WHERE id = ANY (:ids) ORDER BY id FOR UP
 _HELD = text(
     "SELECT 1 FROM grants WHERE role = :role AND path = :path AND since <= now() AND (until IS NULL OR now() < until)"
 )
-_LONGEST_NOTE = 500
+LONGEST_NOTE = 500
 _MOVED = ["state", "waitingOffice", "due", "steps", "decisions"]
 _ENDS = {Verdict.APPROVE: CaseState.DONE, Verdict.REFUSE: CaseState.REFUSED, Verdict.WITHDRAW: CaseState.WITHDRAWN}
 
@@ -165,8 +165,8 @@ def _worded(verdict: Verdict, reason: RefusalReason | None, note: str | None) ->
         raise BadInput("REASON_REQUIRED", field="reason")
     if verdict is not Verdict.REFUSE and reason is not None:
         raise BadInput("REASON_NOT_WANTED", field="reason")
-    if note is not None and len(note) > _LONGEST_NOTE:
-        raise BadInput("NOTE_TOO_LONG", field="note", limit=_LONGEST_NOTE)
+    if note is not None and len(note) > LONGEST_NOTE:
+        raise BadInput("NOTE_TOO_LONG", field="note", limit=LONGEST_NOTE)
 
 
 async def _note(

@@ -7,8 +7,9 @@ from hub.catalogue.attendance import ATTENDANCE
 from hub.catalogue.cases import CASES
 from hub.catalogue.general import GENERAL
 from hub.catalogue.message import Message
+from hub.catalogue.problems import PROBLEMS
 from hub.catalogue.setup import SETUP
 
 __all__ = ["MESSAGES", "Message"]
 
-MESSAGES: dict[str, Message] = {**GENERAL, **SETUP, **CASES, **ATTENDANCE}
+MESSAGES: dict[str, Message] = {**GENERAL, **SETUP, **CASES, **PROBLEMS, **ATTENDANCE}
