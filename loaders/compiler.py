@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     select,
     true,
 )
@@ -55,6 +56,8 @@ class Row:
     columns: FromClause
     proven: bool
     card: FromClause | None = None
+    leased: bool = False
+    """Whether a lease of the whole record opens it as well."""
 
     @property
     def near(self) -> FromClause:
@@ -93,7 +96,7 @@ class Compiler:
     def root_list(self, graph: Graph, field: Selected, many: Many, keep: Callable[[FromClause], Any]) -> Plan:
         """The statement for a connection over everything in scope that a predicate keeps."""
         table = graph.table.alias(self.name("t"))
-        where = [self.within(table.c.path), keep(table)]
+        where = [self.inside(graph, table), keep(table)]
         return self.finish(Page(self, graph, field, many, table, where, (field.key,)).compile())
 
     def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
@@ -104,10 +107,14 @@ class Compiler:
             path, [(self._root(at, first=True), self._root(at, first=False)) for at in range(self.roots)]
         )
 
+    def inside(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
+        """The scope predicate of a type's row: one of the places it lies at is inside the caller's scope."""
+        return or_(*(self.within(table.c[name]) for name in graph.paths))
+
     def seen(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
         """The predicate for a row reached by its id: in scope, or leased to the caller."""
         reach = self.policy.decide(self.role, graph.noun, Action.READ)
-        inside = self.within(table.c.path) if reach.on_path else false()
+        inside = self.inside(graph, table) if reach.on_path else false()
         return inside | self._leased(table) if graph.noun == "student" and self.scoped else inside
 
     def columns(self, row: Row, field: Selected, path: tuple[str, ...]) -> list[ColumnElement[Any]]:
@@ -196,9 +203,10 @@ class Compiler:
         if graph.card is None:
             raise TypeError(f"{field.name}: a type reached upwards needs a card")
         table, card = graph.table.alias(self.name("t")), graph.card.view.alias(self.name("t"))
-        query = select(*self.columns(Row(graph, table, proven=False, card=card), field, path))
-        query = query.select_from(card.outerjoin(table, and_(table.c.id == card.c.id, self._full(graph, table))))
-        query = query.where(card.c.id == row.columns.c[declared.key]).correlate(row.columns)
+        far = Row(graph, table, proven=False, card=card, leased=declared.leased)
+        full = and_(table.c.id == card.c.id, self._full(far))
+        query = select(*self.columns(far, field, path)).select_from(card.outerjoin(table, full))
+        query = query.where(card.c.id == declared.key(row.columns)).correlate(row.columns)
         if declared.leased:
             query = query.where(table.c.id.is_not(None) | self._leased(card, views=list(LeaseView)))
         return self.as_json(query).scalar_subquery()
@@ -218,8 +226,15 @@ class Compiler:
             for part in parts
         )
 
-    def _full(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
-        return self.within(table.c.path) if self.may(graph.noun, Action.READ) else false()
+    def _full(self, row: Row) -> ColumnElement[bool]:
+        if not self.may(row.graph.noun, Action.READ):
+            return false()
+        return self._reached(row, row.columns)
+
+    def _reached(self, row: Row, held: FromClause) -> ColumnElement[bool]:
+        """The scope predicate of a row not proven yet, which a lease of the whole record may open too."""
+        inside = self.inside(row.graph, held)
+        return inside | self._leased(held) if row.leased and self.scoped else inside
 
     def _many(self, row: Row, field: Selected, declared: Many, path: tuple[str, ...]) -> ColumnElement[Any]:
         graph = self._target(field)
@@ -227,8 +242,10 @@ class Compiler:
             return self._deny(row, field, path, graph.noun)
         table = graph.table.alias(self.name("t"))
         where = [declared.join(row.near, table)]
-        if declared.kind is Kind.CROSS or not row.proven:
-            where.append(self.within(table.c.path if graph.placed else row.near.c.path))
+        if declared.kind is Kind.OWNED and not row.proven:
+            where.append(self._reached(row, row.near))
+        elif declared.kind is Kind.CROSS or not row.proven:
+            where.append(self.inside(graph, table))
         kind = field.definition.type.of_type if is_non_null_type(field.definition.type) else field.definition.type
         if is_list_type(kind):
             return self._whole(row, graph, field, declared, table, where, path)

@@ -56,10 +56,10 @@ class Coded:
 class Up:
     """The one row a key points at; outside the caller's scope only its card is answered.
 
-    `leased`: even the card only to whom a live lease, of any view, opens the row.
+    `leased`: even the card only to whom a live lease, of any view, opens the row; one of the whole record opens all.
     """
 
-    key: str
+    key: Expression
     leased: bool = False
 
 
@@ -129,11 +129,13 @@ class Graph:
     noun: str
     order: tuple[str, ...] = ("id",)
     card: Card | None = None
+    paths: tuple[str, ...] = ("path",)
+    """The columns that say where a row lies; one with several is seen from each of these places."""
 
     @property
     def placed(self) -> bool:
         """Whether its rows lie at a path of their own."""
-        return "path" in self.table.c
+        return self.paths[0] in self.table.c
 
 
 GRAPHS: dict[str, Graph] = {}
@@ -141,12 +143,18 @@ GRAPHS: dict[str, Graph] = {}
 
 
 def graph(
-    model: type[Base], noun: str, *, order: Sequence[str] = ("id",), card: Card | None = None, name: str | None = None
+    model: type[Base],
+    noun: str,
+    *,
+    order: Sequence[str] = ("id",),
+    card: Card | None = None,
+    name: str | None = None,
+    paths: Sequence[str] = ("path",),
 ) -> Callable[[T], T]:
     """Declare a Strawberry type to be answered from a table."""
 
     def declare(kind: T) -> T:
-        GRAPHS[name or kind.__name__] = Graph(cast(Table, model.__table__), noun, tuple(order), card)
+        GRAPHS[name or kind.__name__] = Graph(cast(Table, model.__table__), noun, tuple(order), card, tuple(paths))
         return kind
 
     return declare
@@ -164,9 +172,9 @@ def coded(source: InstrumentedAttribute[Any], code_list: str, description: str) 
     return _field(Coded(source.key, code_list), description)
 
 
-def up(source: InstrumentedAttribute[Any], description: str, *, leased: bool = False) -> Any:
-    """A field that leads to the one row a key points at."""
-    return _field(Up(source.key, leased), description)
+def up(source: InstrumentedAttribute[Any] | Expression, description: str, *, leased: bool = False) -> Any:
+    """A field that leads to the one row a key points at: a column, or an expression that finds the key."""
+    return _field(Up(_expression(source), leased), description)
 
 
 def loaded(loader: str, key: InstrumentedAttribute[Any], description: str) -> Any:

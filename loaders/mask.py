@@ -12,7 +12,7 @@ _BLANK: Value = literal_column("''")
 _NOTHING: Value = literal_column("0")
 
 
-def tail(key: str, kept: int) -> Expression:
+def tail(source: str | Expression, kept: int) -> Expression:
     """Keep the beginning and strike out the rest: `110105************`.
 
     The last four characters of an identity number stay hidden too: with the birth date beside it they would give
@@ -20,7 +20,7 @@ def tail(key: str, kept: int) -> Expression:
     """
 
     def masked(row: FromClause) -> Value:
-        value = row.c[key]
+        value = row.c[source] if isinstance(source, str) else source(row)
         shown = case((func.length(value) > literal_column(str(kept)), literal_column(str(kept))), else_=_NOTHING)
         return func.left(value, shown).concat(func.repeat(_STAR, func.length(value) - shown))
 

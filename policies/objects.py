@@ -39,7 +39,7 @@ OBJECTS: dict[str, Noun] = {
     "attendance": _noun("考勤", "count mark read"),
     "audit": _noun("审计日志", "read"),
     "campus": _noun("校区", "create delete read update"),
-    "case": _noun("业务办理", "approve count create read update"),
+    "case": _noun("业务办理", "approve count create mask read update", "typedNumber"),
     "code": _noun("代码表", "read update"),
     "file": _noun("文件", "create read"),
     "grade": _noun("年级", "create delete read update"),

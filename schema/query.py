@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, or_, true
 
 from hub import gate, paths
 from hub.errors import BadInput, Forbidden
@@ -180,7 +180,7 @@ async def listed(
                 return true()
             low = compiler.bind(lambda call: call.given["within"], Text())
             high = compiler.bind(lambda call: paths.end(call.given["within"]), Text())
-            return paths.within(table.c.path, [(low, high)])
+            return or_(*(paths.within(table.c[name], [(low, high)]) for name in graph.paths))
 
         return compiler.root_list(graph, field, many, keep)
 

@@ -28,4 +28,15 @@ from hub.cases.deciding import LONGEST_NOTE, decide, withdraw
 from hub.cases.kinds import KINDS, Effect, Kind, OpenCase, label
 from hub.cases.opening import open_case
 
-__all__ = ["KINDS", "LONGEST_NOTE", "Effect", "Kind", "OpenCase", "decide", "label", "open_case", "withdraw"]
+__all__ = [
+    "KINDS",
+    "LONGEST_NOTE",
+    "LONGEST_NOTE",
+    "Effect",
+    "Kind",
+    "OpenCase",
+    "decide",
+    "label",
+    "open_case",
+    "withdraw",
+]

@@ -45,6 +45,7 @@ _HELD = text(
     "SELECT 1 FROM grants WHERE role = :role AND path = :path AND since <= now() AND (until IS NULL OR now() < until)"
 )
 LONGEST_NOTE = 500
+"""Characters of the remark a decision may carry."""
 _MOVED = ["state", "waitingOffice", "due", "steps", "decisions"]
 _ENDS = {Verdict.APPROVE: CaseState.DONE, Verdict.REFUSE: CaseState.REFUSED, Verdict.WITHDRAW: CaseState.WITHDRAWN}
 
