@@ -281,7 +281,7 @@ async def test_the_editor_stands_and_says_what_to_do_first(page: Page) -> None:
 
 async def test_sign_in_shows_person_role_and_place_and_outlives_a_reload(page: Page, demo: Demo) -> None:
     await sign_in(page, demo, "county_administrator")
-    await expect(page.locator(".person strong")).to_have_text("县学籍管理员")
+    await expect(page.locator(".person strong")).to_have_text("王秀英")
     await expect(page.locator(".person span").first).to_have_text(Role.COUNTY_ADMINISTRATOR.chinese)
     await choose(page, VIEWER)
     place = (await run(page))["data"]["viewer"]["roles"][0]

@@ -1,0 +1,126 @@
+"""The demonstration: a sample province with one account of each role, and a workbook imported as a clerk would."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+import policies
+from hub import accounts, caller, clock, db, files, imports, problems, sample
+from hub.db import Database
+from hub.demo import filled, mornings, people
+from hub.demo.greeting import LOG_INS, ready, welcome
+from hub.errors import Conflict, NotFound
+from hub.files import Files
+from hub.intake import template
+from hub.settings import Settings
+
+__all__ = ["LOG_INS", "furnish", "import_bytes", "is_empty", "plant", "ready", "welcome", "write_template"]
+
+Follow = Callable[[str, int, int], None]
+
+
+async def is_empty(settings: Settings) -> bool:
+    """Whether the register holds no school yet."""
+    connection = await db.system_door(settings).connect()
+    try:
+        return not await connection.fetchval("SELECT EXISTS (SELECT FROM schools)")
+    finally:
+        await connection.close()
+
+
+async def plant(settings: Settings, students: int, seed: int, truth: Path, follow: Follow) -> None:
+    """Plant a sample province and write the table of its planted problems. Raises Conflict if anything is there."""
+    connection = await db.system_door(settings).connect()
+    try:
+        planted = await sample.plant(connection, students=students, seed=seed, today=clock.today(), progress=follow)
+    except sample.NotEmpty:
+        raise Conflict("REGISTER_NOT_EMPTY") from None
+    finally:
+        await connection.close()
+    truth.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_truth(truth)
+    await _analyze(settings)
+    await problems.detect_everywhere(settings, lambda done, of: follow("问题学籍 problem records", done, of))
+
+
+async def furnish(settings: Settings) -> None:
+    """One account for each role, their log-ins in `demo.json`, and one workbook imported."""
+    connection = await db.system_door(settings).connect()
+    try:
+        async with connection.transaction():
+            log_ins = await people.seat(connection)
+            await mornings.mark(connection, log_ins["county_administrator"]["place"])
+    finally:
+        await connection.close()
+    clerk = log_ins["school_administrator"]
+    workbook = await filled.workbook(settings, clerk["place"])
+    (settings.home / "demo-workbook.xlsx").write_bytes(workbook)
+    await import_bytes(settings, "demo-workbook.xlsx", workbook, clerk["place"], clerk["username"], clerk["password"])
+    path = settings.home / LOG_INS
+    path.touch(mode=0o600)
+    path.write_bytes(orjson.dumps(log_ins, option=orjson.OPT_INDENT_2))
+
+
+async def import_bytes(
+    settings: Settings,
+    name: str,
+    data: bytes,
+    school: str,
+    username: str,
+    password: str,
+    progress: imports.Progress = imports.unseen,
+) -> imports.Done:
+    """Sign in, store the file, import it, sign out: what a clerk does in the browser."""
+    async with Database(settings) as database:
+        signed_in = await accounts.sign_in(database, username, password)
+        account = await accounts.Sessions(database).find(signed_in.token)
+        acting = caller.act(account, None, clock.now())
+        store = Files(settings.home / "files")
+
+        async def whole() -> Any:
+            yield data
+
+        stored = await files.store(database, store, acting, name, whole())
+        policy = policies.load(await _policy(database))
+        try:
+            return await imports.apply(
+                database, policy, acting, school_code=school, file_id=stored.id, data=data, progress=progress
+            )
+        finally:
+            await accounts.sign_out(database, account)
+
+
+async def write_template(settings: Settings, code: str, path: Path) -> None:
+    """Write the template of any school: whoever has the database at hand may. Raises NotFound."""
+    connection = await db.system_door(settings).connect()
+    try:
+        school = await connection.fetchrow("SELECT id, name FROM schools WHERE code = $1", code)
+        if school is None:
+            raise NotFound
+        classes = await connection.fetch(
+            "SELECT official_number, name FROM classes WHERE school_id = $1 AND closed IS NULL ORDER BY grade, number",
+            school["id"],
+        )
+    finally:
+        await connection.close()
+    listed = [(row["official_number"], row["name"]) for row in classes]
+    template.write(template.SchoolSheet(code, school["name"], listed), path)
+
+
+async def _policy(database: Database) -> str | None:
+    async with database.reading() as connection:
+        text: str | None = await connection.fetchval("SELECT text FROM policy_versions ORDER BY id DESC LIMIT 1")
+    return text
+
+
+async def _analyze(settings: Settings) -> None:
+    """Let the planner learn the sizes of what was planted; only the owner may ask for that."""
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        await connection.execute("SET ROLE hub_owner")
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
