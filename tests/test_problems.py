@@ -6,10 +6,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tuned
 from hypothesis import strategies as st
 
-from hub import clock, identity, problems
+from hub import clock, identity, problems, sample
+from hub.settings import Settings
 from tests.conftest import Ask
 from tests.desk import BORN, SCHOOL, Desk, make_id, make_nameless, make_row
 from tests.province import SCHOOLS, Province, make_student
@@ -133,7 +135,7 @@ def oracle(pupils: list[Pupil]) -> set[tuple[int, str]]:
 PUPIL = st.tuples(st.none() | st.integers(1, 3), st.integers(1, 2), st.integers(1, 2))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tuned(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.lists(PUPIL, min_size=2, max_size=6), changes=st.lists(st.tuples(st.integers(0, 5), PUPIL), max_size=6))
 def test_after_any_changes_the_records_are_what_holding_all_against_all_finds(
     start: list[Pupil], changes: list[tuple[int, Pupil]], pupils_of: Any
@@ -344,3 +346,18 @@ async def test_what_looks_like_a_marker_stays_text(ask: Ask, province: Province,
 async def test_identity_rules_are_those_of_the_desk(province: Province) -> None:
     assert SCHOOLS["A1"][1] == SCHOOL
     assert identity.verdict(make_id(3), today=TODAY) == []
+
+
+async def test_in_a_planted_province_exactly_the_planted_problems_are_found(
+    system: asyncpg.Connection, settings: Settings
+) -> None:
+    planted = await sample.plant(system, students=3_000, seed=11, today=TODAY)
+    told: list[tuple[int, int]] = []
+    await problems.detect_everywhere(settings, lambda done, of: told.append((done, of)))
+    rows = await system.fetch(
+        "SELECT r.kind, s.student_number FROM problem_records r JOIN students s ON s.id = r.student_id"
+    )
+    found = {(row["kind"], row["student_number"]) for row in rows}
+    assert found == {(truth.kind, number) for truth in planted.truth for number in truth.student_numbers}
+    assert len(found) == len(rows) > 50
+    assert told[-1] == (3_000, 3_000)
