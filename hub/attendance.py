@@ -35,43 +35,51 @@ _FIND = text(
        ORDER BY c.id FOR SHARE OF c"""
 )
 # One statement, however many days: the days, who was not simply present, and what `gate.record` writes of a deed.
-_WRITE = text(
-    """WITH given AS (
-           SELECT * FROM jsonb_to_recordset(CAST(:days AS jsonb)) AS g(class_id bigint, day date, path text,
-               grade smallint, expected smallint, absent smallint, late smallint, on_leave smallint, version bigint,
-               absences jsonb, facts jsonb, before jsonb, after jsonb, hash text)
-       ), marked AS (
-           INSERT INTO class_days (class_id, day, path, grade, expected, absent, late, on_leave, marked_by, version)
-           SELECT class_id, day, path, grade, expected, absent, late, on_leave, :account, version FROM given
-           ON CONFLICT (class_id, day) DO UPDATE SET expected = excluded.expected, absent = excluded.absent,
-               late = excluded.late, on_leave = excluded.on_leave, marked_by = excluded.marked_by, marked_at = now(),
-               version = excluded.version
-           WHERE class_days.version = excluded.version - 1
-           RETURNING id, class_id, day, path
-       ), told AS (
-           SELECT m.id, m.day, m.path, 'classDay:' || m.id AS object, g.absences, g.facts, g.before, g.after, g.hash
-           FROM marked m JOIN given g USING (class_id, day)
-       ), named AS (
-           SELECT t.id, t.day, t.path, a.* FROM told t
-           CROSS JOIN LATERAL jsonb_to_recordset(t.absences) AS a(student bigint, kind text, note text)
-       ), dropped AS (
-           DELETE FROM absences a USING marked m WHERE a.class_day_id = m.id
-               AND NOT EXISTS (SELECT FROM named n WHERE n.id = m.id AND n.student = a.student_id)
-       ), kept AS (
-           INSERT INTO absences (class_day_id, student_id, day, path, kind, note)
-           SELECT id, student, day, path, kind, note FROM named
-           ON CONFLICT (class_day_id, student_id) DO UPDATE SET kind = excluded.kind, note = excluded.note
-       ), entry AS (
-           INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
-           SELECT :account, :role, 'attendance:mark', object, path, 'ACCEPTED', facts, decode(hash, 'hex') FROM told
-           RETURNING id, object
-       ), seen AS (
-           INSERT INTO audit_values (audit_id, before, after)
-           SELECT e.id, t.before, t.after FROM entry e JOIN told t USING (object)
-       ), sent AS (
-           INSERT INTO outbox (kind, object, path, payload) SELECT 'ATTENDANCE_MARKED', object, path, facts FROM told
-       )
-       SELECT id, class_id, day FROM marked"""
+_WRITE = """
+    WITH given AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:days AS jsonb)) AS g(class_id bigint, day date, path text,
+            grade smallint, expected smallint, absent smallint, late smallint, on_leave smallint, version bigint,
+            absences jsonb, facts jsonb, before jsonb, after jsonb, hash text)
+    ), marked AS ({marked} RETURNING id, class_id, day, path), told AS (
+        SELECT m.id, m.day, m.path, 'classDay:' || m.id AS object, g.absences, g.facts, g.before, g.after, g.hash
+        FROM marked m JOIN given g USING (class_id, day)
+    ), named AS (
+        SELECT t.id, t.day, t.path, a.* FROM told t
+        CROSS JOIN LATERAL jsonb_to_recordset(t.absences) AS a(student bigint, kind text, note text)
+    ), {dropped} kept AS (
+        INSERT INTO absences (class_day_id, student_id, day, path, kind, note)
+        SELECT id, student, day, path, kind, note FROM named {replaced}
+    ), entry AS (
+        INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
+        SELECT :account, :role, 'attendance:mark', object, path, 'ACCEPTED', facts, decode(hash, 'hex') FROM told
+        RETURNING id, object
+    ), seen AS (
+        INSERT INTO audit_values (audit_id, before, after)
+        SELECT e.id, t.before, t.after FROM entry e JOIN told t USING (object)
+    ), sent AS (
+        INSERT INTO outbox (kind, object, path, payload) SELECT 'ATTENDANCE_MARKED', object, path, facts FROM told
+    )
+    SELECT id, class_id, day FROM marked"""
+_FIRST = text(
+    _WRITE.format(
+        marked="""INSERT INTO class_days
+                      (class_id, day, path, grade, expected, absent, late, on_leave, marked_by)
+                  SELECT class_id, day, path, grade, expected, absent, late, on_leave, :account FROM given
+                  ON CONFLICT (class_id, day) DO NOTHING""",
+        dropped="",
+        replaced="",
+    )
+)
+_ANEW = text(
+    _WRITE.format(
+        marked="""UPDATE class_days d SET expected = g.expected, absent = g.absent, late = g.late,
+                      on_leave = g.on_leave, marked_by = :account, marked_at = now(), version = g.version
+                  FROM given g WHERE (d.class_id, d.day, d.version) = (g.class_id, g.day, g.version - 1)""",
+        dropped="""dropped AS (
+                       DELETE FROM absences a USING marked m WHERE a.class_day_id = m.id
+                           AND NOT EXISTS (SELECT FROM named n WHERE n.id = m.id AND n.student = a.student_id)), """,
+        replaced="ON CONFLICT (class_day_id, student_id) DO UPDATE SET kind = excluded.kind, note = excluded.note",
+    ).replace("RETURNING id, class_id, day, path)", "RETURNING d.id, d.class_id, d.day, d.path)")
 )
 _VERSION = text("SELECT version FROM class_days WHERE class_id = :class AND day = :day")
 
@@ -215,9 +223,14 @@ def _row(marking: Marking, known: Any) -> dict[str, Any]:
     }
 
 
-async def _write(connection: AsyncConnection, caller: Caller, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
+async def _write(connection: AsyncConnection, caller: Caller, rows: Sequence[dict[str, Any]]) -> list[Any]:
     """Write the days that nobody else has marked meanwhile; those that were written."""
-    if not rows:
-        return []
-    values = {"days": orjson.dumps(rows).decode(), "account": caller.account.id, "role": caller.role}
-    return (await connection.execute(_WRITE, values)).all()
+    written: list[Any] = []
+    for statement, part in (
+        (_FIRST, [row for row in rows if row["before"] is None]),
+        (_ANEW, [row for row in rows if row["before"] is not None]),
+    ):
+        if part:
+            values = {"days": orjson.dumps(part).decode(), "account": caller.account.id, "role": caller.role}
+            written += await connection.execute(statement, values)
+    return written
