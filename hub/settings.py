@@ -45,6 +45,8 @@ class Settings:
     root_limit: int = knob(50, "Root fields of a GraphQL operation.")
     object_limit: int = knob(200, "Fields of a GraphQL document that have a selection of their own.")
     plan_cache: int = knob(16_000_000, "Bytes of cached documents and plans, per process.")
+    lookup_attempts: int = knob(20, "Pupils an account may fail to confirm within an hour before RATE_LIMITED.")
+    transfer_tail_days: int = knob(30, "Days a sending school still reads the record of a pupil who left for another.")
     introspection: bool = knob(True, "Whether __schema and __type answer.")
 
     @classmethod

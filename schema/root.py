@@ -14,7 +14,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, query, review, workbook
+from schema import account, case, query, review, workbook
 from schema.documents import DocumentCache, Documents
 
 SDL = Path(__file__).with_name("schema.graphql")
@@ -22,12 +22,12 @@ SDL = Path(__file__).with_name("schema.graphql")
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")
-class Query(account.AccountQuery, query.Query, review.ReviewQuery):
+class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuery):
     """Every read."""
 
 
 @strawberry.type(description="What may be changed (变更入口).")
-class Mutation(account.AccountMutation, workbook.WorkbookMutation):
+class Mutation(account.AccountMutation, workbook.WorkbookMutation, case.CaseMutation):
     """Every write."""
 
 

@@ -15,11 +15,12 @@ and a deed that checks who may ask and for what, then opens the case inside its 
 From there on every kind goes the same way: `decide` for each step of its chain, `withdraw` by the office that asked.
 `effect` runs in the transaction of the last approval, `ended` whenever the case closes, however it closes; both are
 given the case as it stood (`OpenCase`) and its subjects' ids in order. The case's row is locked. For an effect the
-subjects' rows are locked too, and row security shows both sides of the case, whoever approves: what was approved may
-be done at both ends. A refusal raised in an effect undoes that last approval; the case stays open.
+subjects' rows are locked too (after whatever `prepare` locks), and row security shows both sides of the case, whoever
+approves: what was approved may be done at both ends. A refusal raised in an effect undoes that last approval; the
+case stays open.
 
 The chain is data (`chains`, `chain_steps`): the row in force on the day the case opens. A step's due date counts
-working days from the day its turn came. Locks are taken in this order: the case, its subjects by id.
+working days from the day its turn came. Locks are taken in this order: the case, what `prepare` locks, the subjects.
 `open_case`, `decide` and `withdraw` each write their own audit entry and event; a deed or an effect adds only what it
 did to something else.
 """
@@ -30,7 +31,6 @@ from hub.cases.opening import open_case
 
 __all__ = [
     "KINDS",
-    "LONGEST_NOTE",
     "LONGEST_NOTE",
     "Effect",
     "Kind",

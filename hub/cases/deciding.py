@@ -189,6 +189,7 @@ async def _close(connection: AsyncConnection, caller: Caller, case: OpenCase, ve
     subjects = sorted((await connection.execute(_FREE, {"case": case.id})).scalars())
     if verdict is Verdict.APPROVE:
         await _open_both_sides(connection, caller, case)
+        await kind.prepare(connection, caller, case, subjects)
         await connection.execute(_PUPILS, {"ids": subjects})
         await kind.effect(connection, caller, case, subjects)
     await connection.execute(_CLOSE, {"case": case.id, "state": _ENDS[verdict]})

@@ -37,10 +37,15 @@ async def nothing(_connection: AsyncConnection, _caller: Caller, _case: OpenCase
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of case: which slot of a pupil it takes, what its approval does, what any end of it does."""
+    """A kind of case.
+
+    `slot` is what it takes of a pupil; `effect`, what its approval does; `prepare` locks before an effect what must
+    be locked before the pupils are; `ended` is what any end of it does.
+    """
 
     slot: Slot
     effect: Effect
+    prepare: Effect = nothing
     ended: Effect = nothing
 
 

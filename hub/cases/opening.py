@@ -1,6 +1,7 @@
 """Opening a case: its chain, its pupils, whose turn it is first."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from hub import clock, gate, paths, workdays
 from hub.caller import Caller
 from hub.cases.kinds import KINDS, label
 from hub.errors import BadInput, Conflict, NotFound
-from hub.terms import CaseKind, Side, StepState, Verdict
+from hub.terms import CaseKind, Side, StepState
 
 _CHAIN = text(
     """SELECT c.id, c.evidence, s.ordinal, s.side, s.days FROM chains c JOIN chain_steps s ON s.chain_id = c.id
@@ -36,8 +37,8 @@ _FILES = text(
     "INSERT INTO case_files (case_id, file_id) SELECT :case, id FROM files WHERE id = ANY (:ids) RETURNING file_id"
 )
 _ASKED = text(
-    """INSERT INTO case_decisions (case_id, ordinal, account_id, role, verdict)
-       VALUES (:case, 0, :account, :role, :verdict)"""
+    """INSERT INTO case_decisions (case_id, ordinal, account_id, role, verdict, note)
+       VALUES (:case, 0, :account, :role, 'REQUEST', :note)"""
 )
 
 
@@ -52,22 +53,21 @@ async def open_case(
     details: Mapping[str, Any],
     files: Sequence[int],
     offices: Mapping[Side, str],
+    note: str | None = None,
 ) -> int:
     """Open a case of a kind inside the caller's transaction; its first step has its turn. The new case's id.
 
     `path` is the school that asks, `other_path` the one on the other side; `offices` says which office is on which
-    side of the chain. `files` are the caller's own uploads. Of two cases that want the same slot of a pupil at once
-    the second waits for the first, and is refused if that one stays open.
+    side of the chain. `files` are the caller's own uploads, `note` is what the asking side says for it. Of two cases
+    that want the same slot of a pupil at once the second waits for the first, and is refused if that one stays open.
     Raises Conflict CASE_OPEN, NO_CHAIN, OFFICE_OUTSIDE; BadInput EVIDENCE_REQUIRED; NotFound for a file of another.
     """
     today = clock.today()
-    steps = (await connection.execute(_CHAIN, {"kind": kind, "day": today})).all()
-    if not steps or any(Side(step.side) not in offices for step in steps):
-        raise Conflict("NO_CHAIN", kind=kind)
+    steps = await _chain(connection, kind, today, offices)
     if steps[0].evidence and not files:
         raise BadInput("EVIDENCE_REQUIRED", field="fileIds")
     sides = [side for side in (path, other_path) if side is not None]
-    if any(not _sees(offices[Side(step.side)], sides) for step in steps):
+    if not all(_sees(offices[Side(step.side)], sides) for step in steps):
         raise Conflict("OFFICE_OUTSIDE")
     due = workdays.after(today, steps[0].days)
     opened = {
@@ -84,23 +84,10 @@ async def open_case(
     wanted = {"case": case_id, "ids": list(subjects), "slot": KINDS[kind].slot}
     if len((await connection.execute(_SUBJECTS, wanted)).all()) < len(set(subjects)):
         raise Conflict("CASE_OPEN")
-    await connection.execute(
-        _STEP,
-        [
-            {
-                "case": case_id,
-                "ordinal": step.ordinal,
-                "side": step.side,
-                "office": offices[Side(step.side)],
-                "state": StepState.WAITING if at else StepState.CURRENT,
-                "due": None if at else due,
-            }
-            for at, step in enumerate(steps)
-        ],
-    )
-    asked = {"case": case_id, "account": caller.account.id, "role": caller.role, "verdict": Verdict.REQUEST}
-    await connection.execute(_ASKED, asked)
+    await _lay(connection, case_id, steps, offices, due)
     await _attach(connection, case_id, files)
+    asked = {"case": case_id, "account": caller.account.id, "role": caller.role, "note": note}
+    await connection.execute(_ASKED, asked)
     await gate.record(
         connection,
         caller,
@@ -112,6 +99,32 @@ async def open_case(
         event="CASE_OPENED",
     )
     return case_id
+
+
+async def _chain(connection: AsyncConnection, kind: CaseKind, day: date, offices: Mapping[Side, str]) -> Sequence[Any]:
+    """The steps of the chain in force on a day. Raises Conflict without one whose every side is known."""
+    steps = (await connection.execute(_CHAIN, {"kind": kind, "day": day})).all()
+    if not steps or any(Side(step.side) not in offices for step in steps):
+        raise Conflict("NO_CHAIN", kind=kind)
+    return steps
+
+
+async def _lay(
+    connection: AsyncConnection, case_id: int, steps: Sequence[Any], offices: Mapping[Side, str], due: date
+) -> None:
+    """Write the case's steps; the first has its turn."""
+    rows = [
+        {
+            "case": case_id,
+            "ordinal": step.ordinal,
+            "side": step.side,
+            "office": offices[Side(step.side)],
+            "state": StepState.WAITING if at else StepState.CURRENT,
+            "due": None if at else due,
+        }
+        for at, step in enumerate(steps)
+    ]
+    await connection.execute(_STEP, rows)
 
 
 def _sees(office: str, sides: Sequence[str]) -> bool:

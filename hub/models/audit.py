@@ -30,6 +30,7 @@ class Audit(Base):
         Index("ix_audit_at", "at"),
         Index("ix_audit_path", "path", "at"),
         Index("ix_audit_object", "object", "id"),
+        Index("ix_audit_refused", "account_id", "at", postgresql_where=text("outcome = 'REFUSED'")),
     )
 
     id: Mapped[Key]

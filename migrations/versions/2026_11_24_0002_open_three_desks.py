@@ -42,7 +42,9 @@ WRITES = {
     "class_days": "INSERT, UPDATE",
     "absences": "INSERT, UPDATE, DELETE",
     "requests": "INSERT, UPDATE",
+    "school_stages": "INSERT, UPDATE",
 }
+CARDS = {"student_cards": "students", "campus_cards": "campuses"}
 
 DETECT = """
 CREATE FUNCTION detect_problems(changed bigint[], invalid bigint[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
@@ -362,6 +364,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'OPEN'"),
     )
     op.create_index("ix_audit_object", "audit", ["object", "id"], unique=False)
+    op.create_index(
+        "ix_audit_refused",
+        "audit",
+        ["account_id", "at"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'REFUSED'"),
+    )
     op.alter_column(
         "students",
         "distance_km",
@@ -376,9 +385,10 @@ def upgrade() -> None:
         op.execute(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO hub_app, hub_system")
         op.execute(f"ALTER FUNCTION {name} OWNER TO hub_system")
-    op.execute("CREATE VIEW student_cards WITH (security_barrier) AS SELECT id, name, path FROM students")
-    op.execute("GRANT SELECT ON student_cards TO hub_app, hub_read")
-    op.execute("ALTER VIEW student_cards OWNER TO hub_system")
+    for card, table in CARDS.items():
+        op.execute(f"CREATE VIEW {card} WITH (security_barrier) AS SELECT id, name, path FROM {table}")
+        op.execute(f"GRANT SELECT ON {card} TO hub_app, hub_read")
+        op.execute(f"ALTER VIEW {card} OWNER TO hub_system")
 
 
 def _restate(states: list[str]) -> None:
@@ -417,13 +427,15 @@ def _secure() -> None:
 def downgrade() -> None:
     """Drop it all; a deleted record becomes one that left otherwise."""
     op.execute("SET ROLE hub_system")
-    op.execute("DROP VIEW student_cards")
+    for card in CARDS:
+        op.execute(f"DROP VIEW {card}")
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}")
     op.execute("SET ROLE hub_owner")
     for name in ("open", "close", "of_case"):
         op.execute(f"DROP POLICY hub_app_{name} ON leases")
     op.execute("REVOKE INSERT, UPDATE (until) ON leases FROM hub_app")
+    op.execute("REVOKE INSERT, UPDATE ON school_stages FROM hub_app")
     for table in ("students", "student_versions"):
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"UPDATE {table} SET state = 'OTHER_LEAVE' WHERE state = 'DELETED'")
@@ -436,6 +448,7 @@ def downgrade() -> None:
         type_=sa.NUMERIC(precision=6, scale=1),
         existing_nullable=False,
     )
+    op.drop_index("ix_audit_refused", table_name="audit", postgresql_where=sa.text("outcome = 'REFUSED'"))
     op.drop_index("ix_audit_object", table_name="audit")
     op.drop_index("uq_problem_records_open", table_name="problem_records", postgresql_where=sa.text("state = 'OPEN'"))
     op.drop_index("ix_problem_records_student_id", table_name="problem_records")
