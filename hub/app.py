@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, files, gate
+from hub import answers, clock, files, gate
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -27,7 +27,9 @@ from hub.endpoint import GraphQLEndpoint, Hub
 from hub.errors import BadInput, Forbidden, HubError, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from hub.files import Files
 from hub.intake import readers, template
-from hub.models import School, SchoolClass
+from hub.intake.class_sheet import CLASSES
+from hub.intake.sheet import PUPILS, Form
+from hub.models import Campus, Grade, School, SchoolClass
 from hub.settings import Settings
 from loaders.read import Reader
 from policies import Action
@@ -125,20 +127,22 @@ class _Pages:
         return JSONResponse(answer, 201)
 
     async def template(self, request: Request) -> Response:
-        """The workbook template of a school within reach: GET /template?school=CODE."""
+        """A workbook template of a school within reach: GET /template?school=CODE, of classes with &kind=classes."""
         caller, policy = await self._caller(request)
         code = request.query_params.get("school", "")
         sheet = await school_sheet(self.hub.reader.database, caller, code)
         if sheet is None:
             raise NotFound
-        if not policy.decide(caller.role, "student", Action.IMPORT).on_path:
-            raise await self._refused(caller, "student:import")
+        form, noun, action = _template(request.query_params.get("kind", "pupils"))
+        if not policy.decide(caller.role, noun, action).on_path:
+            raise await self._refused(caller, f"{noun}:{action}")
         content = BytesIO()
-        template.write(sheet, content)
+        template.write(sheet, content, form)
+        name = sheet.code if form is PUPILS else f"{sheet.code}-{form.name}"
         return Response(
             content.getvalue(),
             media_type=_SPREADSHEET,
-            headers={"content-disposition": f'attachment; filename="{sheet.code}.xlsx"', "cache-control": "no-store"},
+            headers={"content-disposition": f'attachment; filename="{name}.xlsx"', "cache-control": "no-store"},
         )
 
     async def _caller(self, request: Request) -> tuple[Caller, policies.Policy]:
@@ -151,8 +155,21 @@ class _Pages:
         return refusal
 
 
+_TEMPLATES = {
+    PUPILS.name: (PUPILS, "student", Action.IMPORT),
+    CLASSES.name: (CLASSES, "schoolClass", Action.CREATE),
+}
+
+
+def _template(kind: str) -> tuple[Form, str, Action]:
+    """The form of a template, and the right to what is done with it. Raises BadInput UNKNOWN_TEMPLATE."""
+    if kind not in _TEMPLATES:
+        raise BadInput("UNKNOWN_TEMPLATE", kind=kind[:20], kinds="、".join(_TEMPLATES))
+    return _TEMPLATES[kind]
+
+
 async def school_sheet(database: Database, caller: Caller, code: str) -> template.SchoolSheet | None:
-    """A school's name and classes for its template, if it is within the caller's reach."""
+    """What a school's templates offer: its classes, grades and campuses. None if it is out of the caller's reach."""
     if not re.fullmatch(r"\d{10}", code, re.ASCII):
         return None
     async with database.app.begin() as connection:
@@ -164,7 +181,14 @@ async def school_sheet(database: Database, caller: Caller, code: str) -> templat
             SchoolClass.school_id == school.id, SchoolClass.closed.is_(None)
         )
         classes = (await connection.execute(query.order_by(SchoolClass.grade, SchoolClass.number))).all()
-    return template.SchoolSheet(code, school.name, [(row.official_number, row.name) for row in classes])
+        this = clock.school_year(clock.today())
+        opened = select(Grade.name).where(Grade.school_id == school.id, Grade.school_year >= this)
+        grades = (await connection.execute(opened.group_by(Grade.number, Grade.name).order_by(Grade.number))).scalars()
+        standing = select(Campus.name).where(Campus.school_id == school.id, Campus.closed.is_(None))
+        campuses = (await connection.execute(standing.order_by(Campus.id))).scalars()
+        return template.SchoolSheet(
+            code, school.name, [(row.official_number, row.name) for row in classes], [*grades], [*campuses]
+        )
 
 
 class _Secured:

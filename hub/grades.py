@@ -17,7 +17,9 @@ _SPAN = re.compile(r"(.+?)(?:[-—–~～至到])(.+)")
 
 
 def name(number: int) -> str:
-    """What a grade is called: 三年级, 高一."""
+    """What a grade is called: 三年级, 高一. What is no grade is called by its number."""
+    if not 1 <= number <= LAST:
+        return f"{number} 年级"
     return f"高{_NUMERALS[number - 9]}" if number > 9 else f"{_NUMERALS[number]}年级"
 
 

@@ -69,6 +69,14 @@ class ImportState(StrEnum):
     REFUSED = "REFUSED"
 
 
+class RowOutcome(StrEnum):
+    """What became of a row of a sheet (行结果)."""
+
+    CREATED = "CREATED"
+    UNCHANGED = "UNCHANGED"
+    REFUSED = "REFUSED"
+
+
 class Outcome(StrEnum):
     """How an audited action ended."""
 

@@ -26,7 +26,11 @@ LazySchool = Annotated["School", strawberry.lazy("schema.school")]
 S = models.School
 
 
-@graph(models.Campus, "campus")
+@graph(
+    models.Campus,
+    "campus",
+    card=Card(view("campus_cards", *(bare(name) for name in ("id", "name", "path"))), frozenset({"id", "name"})),
+)
 @strawberry.type(description="A campus of a school (校区).")
 class Campus:
     """A campus."""
@@ -105,6 +109,7 @@ class School:
     teaching_language: str | None = column(S.teaching_language, "Teaching language (教学语言).")
     since: date | None = column(S.since, "First day (设立日期).")
     until: date | None = column(S.until, "The day after the last (撤销日期).")
+    version: int | None = column(S.version, "Counts its edits; send it along with the next one (版本号).")
     stages: list[SchoolStage] | None = owned_list(
         lambda school, stage: stage.c.school_id == school.c.id, "Stages it teaches (办学学段).", order=("since", "id")
     )

@@ -1,24 +1,35 @@
 """Classes."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
+from sqlalchemy import ColumnElement, FromClause, func, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from hub import models
-from loaders.declare import Card, Kind, column, graph, many, up
-from schema.common import Connection, typed_id
+from loaders.declare import Card, Kind, coded, column, graph, many, up
+from schema.common import Code, Connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.student import STATES, Student, states_argument
 
 if TYPE_CHECKING:
-    from schema.school import School
+    from schema.school import Campus, School
 
+LazyCampus = Annotated["Campus", strawberry.lazy("schema.school")]
 LazySchool = Annotated["School", strawberry.lazy("schema.school")]
 
 C = models.SchoolClass
+
+
+def _grades(row: FromClause) -> ColumnElement[Any]:
+    """The grades taught in a class this school year."""
+    taught = models.ClassGrade.__table__
+    found = select(func.json_agg(aggregate_order_by(taught.c.grade, taught.c.grade)))
+    found = found.where(taught.c.class_id == row.c.id, taught.c.school_year == row.c.school_year)
+    return found.correlate(row).scalar_subquery()
 
 
 @graph(
@@ -37,13 +48,17 @@ class SchoolClass:
     official_number: str | None = column(C.official_number, "The school's class number (班号).")
     grade: int | None = column(C.grade, "Grade; of a combined class the lowest (年级).")
     school_year: int | None = column(C.school_year, "School year, named by its autumn (学年).")
+    grades: list[int] | None = column(_grades, "All its grades this year, lowest first (全部年级).")
     combined: bool | None = column(C.combined, "Whether several grades share the room (是否复式班).")
+    type: Code | None = coded(C.type, "CLASS_TYPE", "Class type (班级类型).")
     length: int | None = column(C.length, "Length of schooling in years (学制).")
     formed: date | None = column(C.formed, "Month it was formed, its first day (建班年月).")
     teacher_name: str | None = column(C.teacher_name, "Class teacher (班主任).")
     monitor_name: str | None = column(C.monitor_name, "Monitor (班长).")
     closed: date | None = column(C.closed, "The day it was closed, if it is (撤销日期).")
+    version: int | None = column(C.version, "Counts its edits; send it along with the next one (版本号).")
     school: LazySchool | None = up(C.school_id, "The school (学校).")
+    campus: LazyCampus | None = up(C.campus_id, "The campus, where a school has several (校区).")
     students: Connection[Student] | None = many(
         Kind.CHILD,
         lambda school_class, student: student.c.class_id == school_class.c.id,

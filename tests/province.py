@@ -137,6 +137,7 @@ async def _school(
             number,
             clock.school_year(clock.today()),
         )
+        await connection.execute("UPDATE schools SET last_class_number = $2 WHERE id = $1", made.ids[short], number)
         for at in range(1, pupils + 1):
             await make_student(connection, made, f"{name.lower()}-{at}", name, sex="MALE" if at % 2 else "FEMALE")
 
