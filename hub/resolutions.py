@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import cases, clock, gate, identity, names, placements, problems
+from hub import cases, clock, codes, gate, identity, names, placements, problems
 from hub.caller import Caller
 from hub.cases import OpenCase
 from hub.db import Database
@@ -61,8 +61,9 @@ async def resolve(
     """Ask that a problem record be resolved: opens a case that the status authority's leader decides. The case's id.
 
     A CHANGE names the new key data, checked here as an import checks them; EVIDENCE brings at least one file; DELETE
-    says why in its note. Raises NotFound, Forbidden; Conflict STALE, RECORD_CLOSED, CASE_OPEN, NO_AUTHORITY; BadInput
-    EVIDENCE_REQUIRED, CHANGE_REQUIRED, CHANGE_NOT_WANTED, NOTE_REQUIRED, NOTE_TOO_LONG and the faults of the values.
+    says why in its note; CAUSE_GONE is the register's own word. Raises NotFound, Forbidden; Conflict STALE,
+    RECORD_CLOSED, CASE_OPEN, NO_AUTHORITY; BadInput RESOLUTION_NOT_ASKED, EVIDENCE_REQUIRED, CHANGE_REQUIRED,
+    CHANGE_NOT_WANTED, NOTE_REQUIRED, NOTE_TOO_LONG and the faults of the values.
     """
     path = await _path(database, caller, record_id)
     async with gate.writing(database, policy, caller, "problemRecord", Action.RESOLVE, path) as connection:
@@ -140,6 +141,8 @@ async def _open(connection: AsyncConnection, record_id: int, version: int | None
 
 
 def _complete(how: Resolution, change: Mapping[str, Any], files: Sequence[int], note: str | None) -> None:
+    if how is Resolution.CAUSE_GONE:
+        raise BadInput("RESOLUTION_NOT_ASKED", field="resolution")
     if how is Resolution.CHANGE and not change:
         raise BadInput("CHANGE_REQUIRED", field="change")
     if how is not Resolution.CHANGE and change:
@@ -176,8 +179,10 @@ def _plain(name: str, value: Any) -> Any:
         if value is None and name != "idNumber":
             raise BadInput("VALUE_UNSOUND", field=f"change.{name}", name=name)
         return value
-    column = BY_SLOT[KEYS[name]]
-    found = value if name == "idType" else values.parse(column, value, values.School("", ()), clock.today())
+    if name == "idType":
+        found = value if codes.lists()["ID_TYPE"].by_code(value) else None
+    else:
+        found = values.parse(BY_SLOT[KEYS[name]], value, values.School("", ()), clock.today())
     if found is None or isinstance(found, values.Wrong):
         raise BadInput("VALUE_UNSOUND", field=f"change.{name}", name=name)
     return found

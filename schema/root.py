@@ -14,7 +14,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, query, review, setup, workbook
+from schema import account, case, marking, query, review, setup, workbook
 from schema.documents import DocumentCache, Documents
 
 SDL = Path(__file__).with_name("schema.graphql")
@@ -28,7 +28,12 @@ class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuer
 
 @strawberry.type(description="What may be changed (变更入口).")
 class Mutation(
-    account.AccountMutation, workbook.WorkbookMutation, review.ReviewMutation, case.CaseMutation, setup.SetupMutation
+    account.AccountMutation,
+    workbook.WorkbookMutation,
+    review.ReviewMutation,
+    case.CaseMutation,
+    setup.SetupMutation,
+    marking.AttendanceMutation,
 ):
     """Every write."""
 

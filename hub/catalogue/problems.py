@@ -10,6 +10,13 @@ PROBLEMS: dict[str, Message] = {
         "请合并材料后再提交。",
         "Put several pages into one file.",
     ),
+    "RESOLUTION_NOT_ASKED": Message(
+        "BAD_INPUT",
+        "“原因已消除”由系统自动认定，不能申请。",
+        "That a cause is gone is found by the hub itself; it cannot be asked for.",
+        "请选择变更、佐证或删除。",
+        "Choose CHANGE, EVIDENCE or DELETE.",
+    ),
     "RECORD_CLOSED": Message(
         "CONFLICT",
         "该问题学籍已处理完毕。",

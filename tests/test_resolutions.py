@@ -1,0 +1,187 @@
+"""Resolving problem records: asked by the reviewer, decided by the authority's leader, carried out in one transaction."""
+
+from datetime import date
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from hub.terms import Resolution
+from tests.conftest import Ask
+from tests.desk import BORN, REGISTER, dump, make_id, upload
+from tests.province import COUNTY_A, Province, make_caller, make_student
+
+RESOLVE = """mutation($input: ResolveProblemInput!) { resolveProblem(input: $input) {
+    case { id kind state version } problemRecord { id state resolution } } }"""
+DECIDE = """mutation($input: DecideCaseInput!) { decideCase(input: $input) { case { id state } } }"""
+TABLES = (*REGISTER, "problem_records", "cases", "case_subjects", "case_steps", "case_decisions", "case_files")
+RECORD = "SELECT state, resolution FROM problem_records WHERE id = $1"
+
+
+@pytest.fixture
+async def record(province: Province, system: asyncpg.Connection) -> int:
+    """The open record of 王一, who shares a number with 王二 of the same county."""
+    born = date(BORN, 3, 15)
+    for short, where, name in (("p", "A1-1", "王一"), ("q", "A2-1", "王二")):
+        await make_student(system, province, short, where, id_number=make_id(1), name=name, birth_date=born)
+    await system.execute("SELECT detect_problems($1, '{}')", [province.ids["p"], province.ids["q"]])
+    await make_caller(system, province, "leaderA", [("county_leader", COUNTY_A)])
+    found: int = await system.fetchval("SELECT id FROM problem_records WHERE student_id = $1", province.ids["p"])
+    return found
+
+
+def asked(record: int, how: str = "CHANGE", **rest: Any) -> dict[str, Any]:
+    change = {"idType": "A", "idNumber": "E12345678"} if how == "CHANGE" else None
+    return {"input": {"id": f"problem:{record}", "resolution": how, "change": change} | rest}
+
+
+def code_of(answer: Any) -> tuple[str, str]:
+    (error,) = answer["errors"]
+    assert error["message"]
+    assert error["extensions"]["remedy"]
+    return error["extensions"]["code"], error["extensions"]["key"]
+
+
+async def approve(ask: Ask, answer: Any, caller: str = "leaderA", verdict: str = "APPROVE", **rest: Any) -> Any:
+    case = answer["data"]["resolveProblem"]["case"]
+    return await ask(caller, DECIDE, {"input": {"id": case["id"], "verdict": verdict, **rest}})
+
+
+async def test_a_change_is_made_when_the_leader_approves_and_closes_both_records(
+    ask: Ask, province: Province, system: asyncpg.Connection, record: int
+) -> None:
+    before = await dump(system, ("students", "problem_records"))
+    answer = await ask("reviewerA", RESOLVE, asked(record))
+    assert answer["data"]["resolveProblem"]["case"]["state"] == "OPEN"
+    assert await dump(system, ("students", "problem_records")) == before
+    done = await approve(ask, answer)
+    assert done["data"]["decideCase"]["case"]["state"] == "DONE"
+    pupil = await system.fetchrow("SELECT id_type, id_number, version FROM students WHERE id = $1", province.ids["p"])
+    assert tuple(pupil) == ("A", "E12345678", 2)
+    rows = await system.fetch("SELECT state, resolution FROM problem_records ORDER BY id")
+    assert sorted(map(tuple, rows)) == [("CLOSED", "CAUSE_GONE"), ("CLOSED", "CHANGE")]
+    facts = await system.fetchval("SELECT facts FROM audit WHERE action = 'student:update'")
+    assert "E12345678" not in facts
+    assert '"idNumber"' in facts
+
+
+async def test_evidence_keeps_the_data_and_is_remembered(
+    ask: Ask, http: httpx.AsyncClient, province: Province, system: asyncpg.Connection, record: int
+) -> None:
+    file = await upload(http, await give_upload(system, province), b"proof", "proof.pdf")
+    await system.execute("UPDATE files SET account_id = $1", province.accounts["reviewerA"])
+    answer = await ask("reviewerA", RESOLVE, asked(record, "EVIDENCE", fileIds=[file]))
+    assert "errors" not in await approve(ask, answer)
+    assert tuple(await system.fetchrow(RECORD, record)) == ("CLOSED", "EVIDENCE")
+    await system.execute("SELECT detect_problems($1, '{}')", [province.ids["p"], province.ids["q"]])
+    assert await system.fetchval("SELECT count(*) FROM problem_records WHERE state = 'OPEN'") == 1
+    assert await system.fetchval("SELECT count(*) FROM case_files") == 1
+
+
+async def give_upload(system: asyncpg.Connection, province: Province) -> str:
+    """A token of somebody who may upload; reviewers get their proofs from schools."""
+    return province.tokens["schoolA1"]
+
+
+async def test_a_deleted_record_counts_no_more_and_its_twin_is_free(
+    ask: Ask, province: Province, system: asyncpg.Connection, record: int
+) -> None:
+    count = '{ school(code: "2114000001") { headcounts(groupBy: []) { students } } }'
+    before = (await ask("schoolA1", count))["data"]["school"]["headcounts"][0]["students"]
+    answer = await ask("reviewerA", RESOLVE, asked(record, "DELETE", note="重复建籍"))
+    assert "errors" not in await approve(ask, answer)
+    assert await system.fetchval("SELECT state FROM students WHERE id = $1", province.ids["p"]) == "DELETED"
+    assert await system.fetchval("SELECT count(*) FROM problem_records WHERE state = 'OPEN'") == 0
+    assert tuple(await system.fetchrow(RECORD, record)) == ("CLOSED", "DELETE")
+    assert (await ask("schoolA1", count))["data"]["school"]["headcounts"][0]["students"] == before - 1
+
+
+async def test_a_change_that_does_not_help_is_undone_and_the_case_stays_open(
+    ask: Ask, province: Province, system: asyncpg.Connection, record: int
+) -> None:
+    answer = await ask("reviewerA", RESOLVE, asked(record, change={"name": "王改"}))
+    before = await dump(system, TABLES)
+    assert code_of(await approve(ask, answer)) == ("CONFLICT", "CHANGE_DOES_NOT_HELP")
+    assert await dump(system, TABLES) == before
+    refused = await approve(ask, answer, verdict="REFUSE", reason="EVIDENCE_INSUFFICIENT")
+    assert refused["data"]["decideCase"]["case"]["state"] == "REFUSED"
+    assert tuple(await system.fetchrow(RECORD, record)) == ("OPEN", None)
+    assert "errors" not in await ask("reviewerA", RESOLVE, asked(record))
+
+
+WRONG = [
+    ("EVIDENCE", {}, "EVIDENCE_REQUIRED"),
+    ("CHANGE", {"change": None}, "CHANGE_REQUIRED"),
+    ("CHANGE", {"change": {}}, "CHANGE_REQUIRED"),
+    ("DELETE", {}, "NOTE_REQUIRED"),
+    ("DELETE", {"note": "  "}, "NOTE_REQUIRED"),
+    ("DELETE", {"note": "长" * 501}, "NOTE_TOO_LONG"),
+    ("DELETE", {"note": "x", "change": {"name": "王改"}}, "CHANGE_NOT_WANTED"),
+    ("CHANGE", {"change": {"name": "王3"}}, "VALUE_UNSOUND"),
+    ("CHANGE", {"change": {"name": None}}, "VALUE_UNSOUND"),
+    ("CHANGE", {"change": {"idType": "不是代码"}}, "VALUE_UNSOUND"),
+    ("CHANGE", {"change": {"idNumber": None}}, "NUMBER_REQUIRED"),
+    ("CHANGE", {"change": {"idNumber": make_id(1)[:-1] + "?"}}, "NUMBER_UNSOUND"),
+    ("CHANGE", {"change": {"sex": "FEMALE"}}, "NUMBER_UNSOUND"),
+    ("CHANGE", {"change": {"birthDate": "2100-01-01"}}, "BIRTH_DATE_IN_FUTURE"),
+    ("EVIDENCE", {"fileIds": [f"file:{n}" for n in range(21)]}, "TOO_MANY_FILES"),
+    ("CHANGE", {"version": 9}, "STALE"),
+    ("CAUSE_GONE", {"change": None}, "RESOLUTION_NOT_ASKED"),
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "rest", "key"), WRONG, ids=[f"{how}-{key}-{at}" for at, (how, _, key) in enumerate(WRONG)]
+)
+async def test_what_cannot_be_asked_is_refused_and_changes_nothing(
+    ask: Ask, system: asyncpg.Connection, record: int, how: str, rest: dict[str, Any], key: str
+) -> None:
+    before = await dump(system, TABLES)
+    assert code_of(await ask("reviewerA", RESOLVE, asked(record, how, **rest)))[1] == key
+    assert await dump(system, TABLES) == before
+
+
+async def test_four_callers_of_resolve_problem(
+    ask: Ask, http: httpx.AsyncClient, province: Province, system: asyncpg.Connection, record: int
+) -> None:
+    await make_caller(system, province, "reviewerB", [("reviewer", "140106")])
+    before = await dump(system, TABLES)
+    assert code_of(await ask(None, RESOLVE, asked(record)))[0] == "UNAUTHENTICATED"
+    assert code_of(await ask("schoolA1", RESOLVE, asked(record)))[0] == "FORBIDDEN"
+    headers = {"authorization": f"Bearer {province.tokens['reviewerB']}"}
+    there, nowhere = [
+        (await http.post("/graphql", json={"query": RESOLVE, "variables": asked(which)}, headers=headers)).content
+        for which in (record, 999_999)
+    ]
+    assert there == nowhere
+    assert b"NOT_FOUND" in there
+    assert await dump(system, TABLES) == before
+    assert await system.fetchval("SELECT count(*) FROM audit WHERE outcome = 'REFUSED'") == 3
+    assert "errors" not in await ask("reviewerA", RESOLVE, asked(record))
+
+
+async def test_who_asks_does_not_decide(ask: Ask, province: Province, system: asyncpg.Connection, record: int) -> None:
+    both = [("reviewer", COUNTY_A), ("county_leader", COUNTY_A)]
+    await make_caller(system, province, "both", both)
+    answer = await ask("both", RESOLVE, asked(record), hub_role="reviewer")
+    before = await dump(system, TABLES)
+    case = answer["data"]["resolveProblem"]["case"]["id"]
+    decided = await ask("both", DECIDE, {"input": {"id": case, "verdict": "APPROVE"}}, hub_role="county_leader")
+    assert code_of(decided)[1] == "SELF_APPROVAL"
+    assert await dump(system, TABLES) == before
+
+
+async def test_a_retry_opens_no_second_case_and_a_second_request_is_refused(
+    ask: Ask, system: asyncpg.Connection, record: int
+) -> None:
+    first = await ask("reviewerA", RESOLVE, asked(record, idempotencyKey="retry-0001"))
+    assert await ask("reviewerA", RESOLVE, asked(record, idempotencyKey="retry-0001")) == first
+    other = asked(record, "DELETE", note="x", idempotencyKey="retry-0001")
+    assert code_of(await ask("reviewerA", RESOLVE, other)) == ("CONFLICT", "KEY_REUSED")
+    assert code_of(await ask("reviewerA", RESOLVE, asked(record))) == ("CONFLICT", "CASE_OPEN")
+    assert await system.fetchval("SELECT count(*) FROM cases") == 1
+
+
+def test_a_cause_that_goes_by_itself_is_asked_of_nobody() -> None:
+    assert {word for word in Resolution if word != Resolution.CAUSE_GONE} == {"CHANGE", "EVIDENCE", "DELETE"}
