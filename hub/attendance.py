@@ -8,15 +8,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, gate
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import BadInput, Conflict, HubError, NotFound, TooLarge
+from hub.models import Audit
 from hub.settings import Settings
-from hub.terms import AbsenceKind
+from hub.terms import AbsenceKind, Outcome
 from policies import Action, Policy
 
 MOST_EXCEPTIONS = 200
@@ -124,6 +125,27 @@ async def mark(database: Database, policy: Policy, caller: Caller, request: gate
     return int(found)
 
 
+async def mark_all(
+    database: Database, policy: Policy, caller: Caller, request: gate.Once, markings: Sequence[Marking]
+) -> list[int | HubError]:
+    """Mark days of several classes in one transaction, each for itself: its id, or why it was refused.
+
+    A day that is refused is audited like a refusal of its own and hinders no other. Rules as of `mark`; a class and
+    day named twice is marked once. Raises Forbidden, TooLarge for the request as a whole.
+    """
+    async with gate.writing(database, policy, caller, "attendance", Action.MARK, caller.roots[0]) as connection:
+        if len(markings) > MOST_DAYS:
+            raise TooLarge("TOO_MANY_DAYS", field="days", limit=MOST_DAYS)
+
+        async def deed() -> list[Any]:
+            outcomes = await _mark(connection, database.settings, caller, markings)
+            await _note(connection, caller, [outcome for outcome in outcomes if isinstance(outcome, HubError)])
+            return [_kept(outcome) if isinstance(outcome, HubError) else outcome for outcome in outcomes]
+
+        answer = await gate.once(connection, caller, request, deed)
+    return [HubError(**kept) if isinstance(kept, dict) else int(kept) for kept in answer]
+
+
 async def _mark(
     connection: AsyncConnection, settings: Settings, caller: Caller, markings: Sequence[Marking]
 ) -> list[int | HubError]:
@@ -154,13 +176,27 @@ async def _mark(
     return outcomes
 
 
+async def _note(connection: AsyncConnection, caller: Caller, refusals: Sequence[HubError]) -> None:
+    """Audit the refusals among several days, with the transaction of those that were marked."""
+    if refusals:
+        told = {"account_id": caller.account.id, "role": caller.role, "action": "attendance:mark"}
+        told |= {"outcome": Outcome.REFUSED, "path": caller.roots[0]}
+        entries = [told | {"code": refusal.code, "facts": {"key": refusal.key}} for refusal in refusals]
+        await connection.execute(insert(Audit).inline(), entries)
+
+
+def _kept(refusal: HubError) -> dict[str, Any]:
+    """A refusal as a retry answers it again."""
+    return {"key": refusal.key, "field": refusal.field, "details": refusal.details, **refusal.values}
+
+
 def _senseless(settings: Settings, marking: Marking) -> HubError | None:
     """Why a marking cannot be, whatever the register holds."""
     today = clock.today()
     if marking.day > today:
-        return BadInput("DAY_IN_FUTURE", field="date", day=marking.day)
+        return BadInput("DAY_IN_FUTURE", field="date", day=str(marking.day))
     if marking.day < today - timedelta(days=settings.attendance_days):
-        return BadInput("DAY_TOO_OLD", field="date", day=marking.day, limit=settings.attendance_days)
+        return BadInput("DAY_TOO_OLD", field="date", day=str(marking.day), limit=settings.attendance_days)
     if len(marking.absentees) > MOST_EXCEPTIONS:
         return TooLarge("TOO_MANY_EXCEPTIONS", field="exceptions", limit=MOST_EXCEPTIONS)
     named = Counter(absentee.student_id for absentee in marking.absentees)

@@ -20,11 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from hub.errors import BadInput, TooLarge
+from hub.errors import BadInput, Forbidden, TooLarge
 from loaders import cursor
 from loaders.declare import Order
 from loaders.plan import Call, Cost
 from loaders.selection import Selected
+from policies import Action
 
 if TYPE_CHECKING:
     from loaders.compiler import Compiler
@@ -239,6 +240,8 @@ class Page:
             given = call.arguments(self.field)[name]
             return wanted.value(given if key is None else given[key])
 
+        if wanted.tells is not None and not self.compiler.may(wanted.tells, Action.COUNT):
+            raise Forbidden("FORBIDDEN", action=f"{wanted.tells}:{Action.COUNT}")
         return wanted.predicate(self.table, self.compiler.bind(value, wanted.kind))
 
 

@@ -4,10 +4,11 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, SmallInteger, Text, cast, func, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Date, SmallInteger, Text, cast, func, literal_column
 from sqlalchemy.types import TypeEngine
 
 from hub.errors import BadInput
@@ -40,7 +41,7 @@ def decode(call: Call, signature: str, text: str, kinds: Sequence[TypeEngine[Any
     fits = len(keys) == len(kinds) and all(map(_fits, keys, kinds))
     if tie != binding(call, signature) or not fits:
         raise BadInput("BAD_CURSOR")
-    return keys
+    return [date.fromisoformat(key) if isinstance(kind, Date) else key for key, kind in zip(keys, kinds, strict=True)]
 
 
 def _fits(key: Any, kind: TypeEngine[Any]) -> bool:
@@ -48,4 +49,13 @@ def _fits(key: Any, kind: TypeEngine[Any]) -> bool:
     if isinstance(kind, BigInteger | SmallInteger):
         bits = 63 if isinstance(kind, BigInteger) else 15
         return type(key) is int and -(2**bits) <= key < 2**bits
+    if isinstance(kind, Date):
+        return type(key) is str and _is_day(key)
     return type(key) is str and "\0" not in key
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text) is not None
+    except ValueError:
+        return False

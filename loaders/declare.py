@@ -70,6 +70,8 @@ class Filter:
     predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool]]
     kind: TypeEngine[Any]
     value: Callable[[Any], Any] = lambda given: given
+    tells: str | None = None
+    """The noun that rows are told apart by, if it is not the list's own: only for who may count it."""
 
 
 @dataclass(frozen=True, slots=True)

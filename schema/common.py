@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast, literal_column
 
 from hub.errors import BadInput
 from hub.terms import (
+    AbsenceKind,
     EnrolmentState,
     Founder,
     ImportState,
@@ -91,6 +92,14 @@ describe(
     CHANGE="Key data were changed (变更).",
     EVIDENCE="Evidence shows that it is right as it is (佐证).",
     DELETE="The record was a false or second one (删除).",
+)
+describe(
+    AbsenceKind,
+    "What a pupil who was not simply present was (出勤情况).",
+    ABSENT="Absent without leave (缺勤).",
+    LATE="Late, and so present (迟到).",
+    SICK_LEAVE="On sick leave (病假).",
+    PERSONAL_LEAVE="On personal leave (事假).",
 )
 describe(
     ImportState,

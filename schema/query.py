@@ -1,6 +1,7 @@
 """Where a query may begin: look-ups by code or id, lists over a place."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any
 
 import strawberry
@@ -15,6 +16,7 @@ from loaders.declare import GRAPHS, Filter, Kind, Many, Order
 from loaders.plan import Plan
 from loaders.selection import Selected
 from policies import Access, Action, Reach
+from schema.attendance import UNMARKED, UNMARKED_ON
 from schema.common import Connection, key_of
 from schema.context import HubInfo, argument, found
 from schema.region import Region
@@ -27,6 +29,7 @@ After = Annotated[str | None, argument("Continue after this cursor (从此游标
 Last = Annotated[int | None, argument("How many from the back (倒数数量).")]
 Before = Annotated[str | None, argument("Continue before this cursor (从此游标之前).")]
 Within = Annotated[str | None, argument("Only at or below this division code (所在行政区划).")]
+Unmarked = Annotated[date | None, argument(UNMARKED_ON)]
 States = Annotated[list[EnrolmentState] | None, argument("Only these enrolment states (学籍状态).")]
 
 
@@ -111,13 +114,14 @@ class Query:
         self,
         info: HubInfo,
         within: Within = None,
+        unmarked_on: Unmarked = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[SchoolClass] | None:
         """Classes."""
-        return await listed(info, "SchoolClass", within)
+        return await listed(info, "SchoolClass", within, UNMARKED)
 
     @strawberry.field(description="Students in your area (辖区内学生).")
     async def students(

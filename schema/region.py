@@ -10,6 +10,7 @@ from sqlalchemy import table as view
 from hub import models, paths
 from hub.terms import PlaceLevel
 from loaders.declare import Card, Kind, column, graph, many, up
+from schema.attendance import AttendanceCount, attendance_field
 from schema.common import Connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
@@ -73,3 +74,4 @@ class Region:
     )
     headcounts: list[Headcount] | None = headcounts()
     problem_counts: list[ProblemCount] | None = problem_counts_field()
+    attendance: AttendanceCount | None = attendance_field()

@@ -11,6 +11,7 @@ from sqlalchemy import table as view
 from hub import models, paths
 from hub.terms import Founder, Stage
 from loaders.declare import Card, Kind, coded, column, graph, many, owned_list, up
+from schema.attendance import UNMARKED, AttendanceCount, attendance_field, unmarked_argument
 from schema.common import Code, Connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
@@ -127,6 +128,8 @@ class School:
         lambda school, school_class: school_class.c.school_id == school.c.id,
         "Classes, lowest grade first (班级).",
         order=("grade", "number", "id"),
+        filters=UNMARKED,
+        arguments=unmarked_argument(),
     )
     students: Connection[Student] | None = many(
         Kind.CHILD,
@@ -146,3 +149,4 @@ class School:
     )
     headcounts: list[Headcount] | None = headcounts()
     problem_counts: list[ProblemCount] | None = problem_counts_field()
+    attendance: AttendanceCount | None = attendance_field()

@@ -4,13 +4,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, func, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from hub import models
 from loaders.declare import Card, Kind, coded, column, graph, many, up
+from schema.attendance import DAYS, AttendanceCount, ClassDay, attendance_field, days_arguments
 from schema.common import Code, Connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.student import STATES, Student, states_argument
@@ -67,5 +68,14 @@ class SchoolClass:
         filters={"states": STATES},
         arguments=states_argument(),
     )
+    days: Connection[ClassDay] | None = many(
+        Kind.CHILD,
+        lambda school_class, day: and_(day.c.class_id == school_class.c.id, day.c.path == school_class.c.path),
+        "Its marked days, from one to another (日考勤); those before it moved lie where it was.",
+        order=("day", "id"),
+        filters=DAYS,
+        arguments=days_arguments(),
+    )
     headcounts: list[Headcount] | None = headcounts()
     problem_counts: list[ProblemCount] | None = problem_counts_field()
+    attendance: AttendanceCount | None = attendance_field()

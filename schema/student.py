@@ -15,6 +15,7 @@ from hub import models
 from hub.terms import EnrolmentState, Sex
 from loaders import mask
 from loaders.declare import Card, Filter, Kind, argument, coded, column, graph, many, owned_list, up
+from schema.attendance import Absence
 from schema.common import Code, Connection, typed_id
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 
@@ -99,6 +100,12 @@ class Student:
         order=("id",),
     )
 
+    absences: Connection[Absence] | None = many(
+        Kind.OWNED,
+        lambda student, absence: absence.c.student_id == student.c.id,
+        "Days on which the pupil was not simply present, earliest first (缺勤、迟到、请假记录).",
+        order=("day", "class_day_id"),
+    )
     problem_records: Connection[ProblemRecord] | None = many(
         Kind.CHILD,
         lambda student, record: record.c.student_id == student.c.id,

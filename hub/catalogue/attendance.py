@@ -59,4 +59,18 @@ ATTENDANCE: dict[str, Message] = {
         "每个班级每天只保留一条。",
         "Keep one for each class and day.",
     ),
+    "TOO_MANY_DAYS": Message(
+        "TOO_LARGE",
+        "一次登记的班级考勤超过 {limit} 条的上限。",
+        "More than {limit} class-days in one request.",
+        "请分几次提交。",
+        "Send them in several requests.",
+    ),
+    "BAD_PERIOD": Message(
+        "BAD_INPUT",
+        "开始日期 {since} 晚于结束日期 {until}。",
+        "The first day {since} is after the last day {until}.",
+        "请核对起止日期。",
+        "Check the two dates.",
+    ),
 }
