@@ -26,13 +26,20 @@ from loaders.compiler import Compiler
 from loaders.declare import GRAPHS, Kind, Many
 from loaders.plan import Call, Plan
 from loaders.selection import Document, Selected
+from schema.case import ORDERS
 from schema.student import STATES
 from tests.conftest import Ask
 from tests.province import COUNTY_B, Province, make_caller, make_student
 from tests.test_reads import EVERY_EDGE, make_lease
 
-KINDS = {"region": "Region", "school": "School", "schoolClass": "SchoolClass", "student": "Student"}
-LISTS = {"regions": "Region", "schools": "School", "schoolClasses": "SchoolClass", "students": "Student"}
+KINDS = {"region": "Region", "school": "School", "schoolClass": "SchoolClass", "student": "Student", "case": "Case"}
+LISTS = {
+    "regions": "Region",
+    "schools": "School",
+    "schoolClasses": "SchoolClass",
+    "students": "Student",
+    "cases": "Case",
+}
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def compile_root(compiler: Compiler, field: Selected, call: Call) -> Plan:
     if field.name in LISTS:
         graph = GRAPHS[LISTS[field.name]]
         filters = {"states": STATES} if field.name == "students" else {}
-        many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters)
+        many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters, ORDERS if field.name == "cases" else {})
         return compiler.root_list(graph, field, many, lambda _: true())
     graph = GRAPHS[KINDS[field.name]]
     [(name, value)] = [(name, value) for name, value in call.arguments(field).items() if value is not None]

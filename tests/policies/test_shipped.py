@@ -50,6 +50,15 @@ def test_a_student_number_is_never_seen_clearer_than_the_identity_number(shipped
         assert number is shipped.access(role, "student", "idNumber", leased=leased)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_number_typed_into_a_case_is_masked_wherever_the_student_number_is(shipped, role):
+    typed = shipped.access(role, "case", "typedNumber")
+    if shipped.decide(role, "case", "read") is Reach.NONE:
+        assert typed is Access.DENY
+    else:
+        assert typed is shipped.access(role, "student", "studentNumber")
+
+
 def test_a_taken_case_opens_what_its_judge_needs(shipped):
     opened = {"idNumber", "studentNumber", "phone", "health", "orphan", "homeAddress"}
     assert {shipped.access(Role.REVIEWER, "student", field, leased=True) for field in opened} == {Access.READ}
