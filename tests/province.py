@@ -6,7 +6,7 @@ Every pupil's values carry the pupil's name, so that a leak shows as a foreign n
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -210,4 +210,34 @@ async def make_student(
            FROM students WHERE id = $1""",
         found,
     )
+    return found
+
+
+async def make_day(
+    connection: asyncpg.Connection, made: Province, school_class: str, day: date, expected: int = 3, **absences: str
+) -> int:
+    """A marked day of a class: absences by pupil, a1_1_1="LATE"."""
+    kinds = list(absences.values())
+    leave = sum(kind.endswith("_LEAVE") for kind in kinds)
+    found: int = await connection.fetchval(
+        """INSERT INTO class_days (class_id, day, path, grade, expected, absent, late, on_leave, marked_by)
+           SELECT id, $2, path, grade, $3, $4, $5, $6, $7 FROM classes WHERE id = $1 RETURNING id""",
+        made.ids[school_class],
+        day,
+        expected,
+        kinds.count("ABSENT"),
+        kinds.count("LATE"),
+        leave,
+        made.accounts["prov"],
+    )
+    for short, kind in absences.items():
+        pupil = made.ids[short.replace("_", "-")]
+        await connection.execute(
+            """INSERT INTO absences (class_day_id, student_id, day, path, kind, note)
+               SELECT id, $2, day, path, $3, $4 FROM class_days WHERE id = $1""",
+            found,
+            pupil,
+            kind,
+            f"注{short}",
+        )
     return found
