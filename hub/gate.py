@@ -25,10 +25,12 @@ _SCOPE = text(
     """SELECT set_config('hub.low', :low, true), set_config('hub.high', :high, true),
               set_config('hub.roots', :roots, true), set_config('hub.account', :account, true)"""
 )
+# Without parameters, so that it is planned once and not for each caller anew.
 _LEASES = text(
     """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
                       WHERE view = 'RECORD' AND since <= now() AND now() < until
-                        AND (account_id = :account OR office = ANY (:roots))), ''), true)"""
+                        AND (account_id = current_setting('hub.account')::bigint
+                             OR office = ANY (current_setting('hub.roots')::text[]))), ''), true)"""
 )
 _STILL_SIGNED_IN = text("SELECT id FROM sessions WHERE id = :id AND ended_at IS NULL AND expires_at > now() FOR SHARE")
 _STILL_GRANTED = text(
@@ -43,9 +45,13 @@ _ANSWERED = text("UPDATE requests SET answer = CAST(:answer AS jsonb) WHERE acco
 _CHANGED = text("SELECT changed_since(:about, :known)")
 
 
+Find = Callable[[AsyncConnection], Awaitable[str | None]]
+"""Finds, inside the caller's transaction, the path of what is written; None if the caller sees nothing there."""
+
+
 @asynccontextmanager
 async def writing(
-    database: Database, policy: Policy, caller: Caller, noun: str, action: Action, path: str
+    database: Database, policy: Policy, caller: Caller, noun: str, action: Action, path: str | Find
 ) -> AsyncIterator[AsyncConnection]:
     """Open the caller's transaction for an action at a path; commit it when the deed returns.
 
@@ -53,17 +59,20 @@ async def writing(
     Refusals are audited in a transaction of their own. Raises NotFound outside the caller's reach (before Forbidden:
     what cannot be reached does not exist), Forbidden when the role may not, Unavailable without a database.
     """
+    place = path if isinstance(path, str) else None
     try:
         async with database.app.begin() as connection:
             await scope(connection, caller)
             await _again(connection, caller)
-            if not caller.reaches(path):
+            if not isinstance(path, str):
+                place = await path(connection)
+            if place is None or not caller.reaches(place):
                 raise NotFound
             if not policy.decide(caller.role, noun, action).on_path:
                 raise Forbidden("FORBIDDEN", action=f"{noun}:{action}")
             yield connection
     except HubError as refusal:
-        await refuse(database, caller, f"{noun}:{action}", path, refusal)
+        await refuse(database, caller, f"{noun}:{action}", place, refusal)
         raise
     except (*LOST, PoolTimeout) as error:
         raise Unavailable from error
@@ -86,7 +95,7 @@ async def scope(connection: AsyncConnection, caller: Caller) -> None:
         "account": str(caller.account.id),
     }
     await connection.execute(_SCOPE, values)
-    await connection.execute(_LEASES, {"account": caller.account.id, "roots": list(roots)})
+    await connection.execute(_LEASES)
 
 
 async def record(

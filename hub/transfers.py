@@ -52,7 +52,7 @@ _PREVIEW = text(
 )
 _END_PREVIEW = text(
     """UPDATE leases SET until = greatest(now(), since + interval '1 microsecond')
-       WHERE student_id = ANY (:ids) AND reason = :reason AND view = 'PREVIEW' AND until > now()"""
+       WHERE student_id = :student AND reason = :reason AND view = 'PREVIEW' AND until > now()"""
 )
 _TAIL = text(
     """INSERT INTO leases (student_id, office, view, reason, until)
@@ -108,8 +108,7 @@ async def request(
     """
     if len(why) > LONGEST_REASON:
         raise BadInput("TEXT_TOO_LONG", field="reason", limit=LONGEST_REASON)
-    path = await _school(database, caller, school_id)
-    found = await _confirm(database, policy, caller, path, pupil)
+    path, found = await _confirm(database, policy, caller, school_id, pupil)
     async with gate.writing(database, policy, caller, "case", Action.CREATE, path) as connection:
 
         async def deed() -> list[int]:
@@ -182,36 +181,35 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
 
 async def end_preview(connection: AsyncConnection, _caller: Caller, case: OpenCase, subjects: list[int]) -> None:
     """End what the receiving school was shown while the case was open."""
-    await connection.execute(_END_PREVIEW, {"ids": subjects, "reason": case.label})
+    [student_id] = subjects
+    await connection.execute(_END_PREVIEW, {"student": student_id, "reason": case.label})
 
 
 cases.KINDS[CaseKind.TRANSFER_IN_COUNTY] = cases.Kind(Slot.BUSINESS, effect, prepare=lock_class, ended=end_preview)
 
 
-async def _school(database: Database, caller: Caller, school_id: int) -> str:
-    """The path of the school that asks. Raises NotFound for one out of reach."""
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        path = (await connection.execute(_SCHOOL, {"id": school_id})).scalar_one_or_none()
-    if path is None:
-        refusal = NotFound()
-        await gate.refuse(database, caller, "case:create", None, refusal)
-        raise refusal
-    return str(path)
+async def _confirm(
+    database: Database, policy: Policy, caller: Caller, school_id: int, pupil: Typed
+) -> tuple[str, Any]:
+    """The path of the school that asks; and whom the number and the name fit, or the refusal that they fit nobody.
 
-
-async def _confirm(database: Database, policy: Policy, caller: Caller, path: str, pupil: Typed) -> Any:
-    """Whom the number and the name fit, or the refusal that says they fit nobody; either way on record.
-
-    One look-up of an account at a time, so that no burst gets past the limit.
+    Either is on record. One look-up of an account at a time, so that no burst gets past the limit. Raises NotFound
+    for a school out of reach, Forbidden.
     """
+    path = ""
+
+    async def school(connection: AsyncConnection) -> str | None:
+        nonlocal path
+        path = (await connection.execute(_SCHOOL, {"id": school_id})).scalar_one_or_none() or ""
+        return path or None
+
     account = {"account": caller.account.id}
-    async with gate.writing(database, policy, caller, "case", Action.CREATE, path) as connection:
+    async with gate.writing(database, policy, caller, "case", Action.CREATE, school) as connection:
         await connection.execute(_ALONE, account)
         failed = (await connection.execute(_FAILED, account | {"action": CONFIRM})).scalar_one()
         limit = database.settings.lookup_attempts
         if failed >= limit:
-            return Unavailable("RATE_LIMITED", limit=limit)
+            return path, Unavailable("RATE_LIMITED", limit=limit)
         found = await _find(connection, pupil)
         refusal = None if found is not None else NotFound("PUPIL_NOT_CONFIRMED")
         entry = insert(Audit).values(
@@ -225,7 +223,7 @@ async def _confirm(database: Database, policy: Policy, caller: Caller, path: str
             facts={} if refusal is None else {"key": refusal.key},
         )
         await connection.execute(entry.inline())
-        return found or refusal
+        return path, found or refusal
 
 
 async def _find(connection: AsyncConnection, pupil: Typed) -> Any:

@@ -17,7 +17,8 @@ INSIDE = """(
     AND EXISTS (SELECT FROM unnest((SELECT nullif(current_setting('hub.roots', true), '')::text[])) AS held(root)
                 WHERE {path} >= held.root COLLATE "C" AND {path} < (held.root || '~') COLLATE "C"))"""
 SELF = "account_id = nullif(current_setting('hub.account', true), '')::bigint"
-OF_CASE = "EXISTS (SELECT FROM cases AS owner WHERE owner.id = case_id)"
+# OFFSET keeps the planner from reading every case in reach to judge one row.
+OF_CASE = "EXISTS (SELECT FROM cases AS owner WHERE owner.id = case_id OFFSET 0)"
 
 SEEN = {
     "chains": "true",
@@ -416,11 +417,13 @@ def _secure() -> None:
     op.execute(f"CREATE POLICY hub_app_owned ON absences FOR SELECT TO hub_app USING ({of_pupil})")
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO hub_system, hub_app")
     # A case opens its pupil to the offices of its sides, and to nobody else.
-    of_case = """EXISTS (SELECT FROM case_subjects s JOIN cases c ON c.id = s.case_id
-                         WHERE s.student_id = leases.student_id AND office IN (c.path, c.other_path))"""
+    of_case = """CASE WHEN reason ~ '^case:[0-9]{1,18}$' THEN EXISTS (
+                    SELECT FROM case_subjects s JOIN cases c ON c.id = s.case_id
+                    WHERE s.case_id = substr(reason, 6)::bigint AND s.student_id = leases.student_id
+                      AND office IN (c.path, c.other_path) OFFSET 0) ELSE false END"""
     op.execute(f"CREATE POLICY hub_app_open ON leases FOR INSERT TO hub_app WITH CHECK ({of_case})")
     op.execute(f"CREATE POLICY hub_app_close ON leases FOR UPDATE TO hub_app USING ({of_case}) WITH CHECK ({of_case})")
-    op.execute(f"CREATE POLICY hub_app_of_case ON leases FOR SELECT TO hub_app USING ({of_case})")
+    op.execute(f"CREATE POLICY hub_app_through_case ON leases FOR SELECT TO hub_app USING ({of_case})")
     op.execute("GRANT INSERT, UPDATE (until) ON leases TO hub_app")
 
 
@@ -432,7 +435,7 @@ def downgrade() -> None:
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}")
     op.execute("SET ROLE hub_owner")
-    for name in ("open", "close", "of_case"):
+    for name in ("open", "close", "through_case"):
         op.execute(f"DROP POLICY hub_app_{name} ON leases")
     op.execute("REVOKE INSERT, UPDATE (until) ON leases FROM hub_app")
     op.execute("REVOKE INSERT, UPDATE ON school_stages FROM hub_app")
