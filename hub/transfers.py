@@ -50,10 +50,7 @@ _PREVIEW = text(
     """INSERT INTO leases (student_id, office, view, reason, until)
        VALUES (:student, :office, 'PREVIEW', :reason, now() + interval '6 months')"""
 )
-_END_PREVIEW = text(
-    """UPDATE leases SET until = greatest(now(), since + interval '1 microsecond')
-       WHERE student_id = :student AND reason = :reason AND view = 'PREVIEW' AND until > now()"""
-)
+_END_PREVIEW = text("SELECT end_previews(:case)")
 _TAIL = text(
     """INSERT INTO leases (student_id, office, view, reason, until)
        VALUES (:student, :office, 'RECORD', :reason, now() + make_interval(days => :days))"""
@@ -179,18 +176,15 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
     )
 
 
-async def end_preview(connection: AsyncConnection, _caller: Caller, case: OpenCase, subjects: list[int]) -> None:
+async def end_preview(connection: AsyncConnection, _caller: Caller, case: OpenCase, _subjects: list[int]) -> None:
     """End what the receiving school was shown while the case was open."""
-    [student_id] = subjects
-    await connection.execute(_END_PREVIEW, {"student": student_id, "reason": case.label})
+    await connection.execute(_END_PREVIEW, {"case": case.id})
 
 
 cases.KINDS[CaseKind.TRANSFER_IN_COUNTY] = cases.Kind(Slot.BUSINESS, effect, prepare=lock_class, ended=end_preview)
 
 
-async def _confirm(
-    database: Database, policy: Policy, caller: Caller, school_id: int, pupil: Typed
-) -> tuple[str, Any]:
+async def _confirm(database: Database, policy: Policy, caller: Caller, school_id: int, pupil: Typed) -> tuple[str, Any]:
     """The path of the school that asks; and whom the number and the name fit, or the refusal that they fit nobody.
 
     Either is on record. One look-up of an account at a time, so that no burst gets past the limit. Raises NotFound

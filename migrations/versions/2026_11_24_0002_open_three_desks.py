@@ -128,7 +128,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     WHERE p.class_id = class AND p.voided_at IS NULL AND p.since <= on_day
       AND (p.until IS NULL AND s.state = 'IN_SCHOOL' OR p.until > on_day AND s.state <> 'DELETED') $$"""
 
+END_PREVIEWS = f"""
+CREATE FUNCTION end_previews(of_case bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public AS $$
+BEGIN
+    UPDATE leases SET until = greatest(now(), since + interval '1 microsecond')
+    WHERE student_id IN (SELECT student_id FROM case_subjects WHERE case_id = of_case)
+      AND reason = 'case:' || of_case AND view = 'PREVIEW' AND until > now()
+      AND EXISTS (SELECT FROM cases WHERE id = of_case AND {SEEN["cases"]});
+END $$"""
+
 FUNCTIONS = {
+    "end_previews(bigint)": END_PREVIEWS,
     "detect_problems(bigint[], bigint[])": DETECT,
     "find_pupil(text, text)": FIND,
     "changed_since(text, bigint)": CHANGED,
@@ -416,15 +427,12 @@ def _secure() -> None:
     of_pupil = "EXISTS (SELECT FROM students AS owner WHERE owner.id = student_id)"
     op.execute(f"CREATE POLICY hub_app_owned ON absences FOR SELECT TO hub_app USING ({of_pupil})")
     op.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO hub_system, hub_app")
-    # A case opens its pupil to the offices of its sides, and to nobody else.
-    of_case = """CASE WHEN reason ~ '^case:[0-9]{1,18}$' THEN EXISTS (
-                    SELECT FROM case_subjects s JOIN cases c ON c.id = s.case_id
-                    WHERE s.case_id = substr(reason, 6)::bigint AND s.student_id = leases.student_id
-                      AND office IN (c.path, c.other_path) OFFSET 0) ELSE false END"""
+    # A case opens its pupil to the offices of its sides, and to nobody else; `end_previews` takes it back.
+    of_case = """EXISTS (SELECT FROM case_subjects s JOIN cases c ON c.id = s.case_id
+                         WHERE s.student_id = leases.student_id AND leases.reason = 'case:' || c.id
+                           AND office IN (c.path, c.other_path))"""
     op.execute(f"CREATE POLICY hub_app_open ON leases FOR INSERT TO hub_app WITH CHECK ({of_case})")
-    op.execute(f"CREATE POLICY hub_app_close ON leases FOR UPDATE TO hub_app USING ({of_case}) WITH CHECK ({of_case})")
-    op.execute(f"CREATE POLICY hub_app_through_case ON leases FOR SELECT TO hub_app USING ({of_case})")
-    op.execute("GRANT INSERT, UPDATE (until) ON leases TO hub_app")
+    op.execute("GRANT INSERT ON leases TO hub_app")
 
 
 def downgrade() -> None:
@@ -435,9 +443,8 @@ def downgrade() -> None:
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}")
     op.execute("SET ROLE hub_owner")
-    for name in ("open", "close", "through_case"):
-        op.execute(f"DROP POLICY hub_app_{name} ON leases")
-    op.execute("REVOKE INSERT, UPDATE (until) ON leases FROM hub_app")
+    op.execute("DROP POLICY hub_app_open ON leases")
+    op.execute("REVOKE INSERT ON leases FROM hub_app")
     op.execute("REVOKE INSERT, UPDATE ON school_stages FROM hub_app")
     for table in ("students", "student_versions"):
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
