@@ -17,7 +17,7 @@ from hub import paths
 from hub.caller import Caller
 from hub.db import EXPIRED, LOST, Database
 from hub.errors import BadInput, Conflict, Forbidden, HubError, NotFound, Unauthenticated, Unavailable
-from hub.models import Audit, AuditValue, Outbox
+from hub.models import Audit
 from hub.terms import Outcome
 from policies import Action, Policy
 
@@ -32,9 +32,19 @@ _LEASES = text(
                         AND (account_id = current_setting('hub.account')::bigint
                              OR office = ANY (current_setting('hub.roots')::text[]))), ''), true)"""
 )
-_STILL_SIGNED_IN = text("SELECT id FROM sessions WHERE id = :id AND ended_at IS NULL AND expires_at > now() FOR SHARE")
-_STILL_GRANTED = text(
-    """SELECT path FROM grants WHERE role = :role AND since <= now() AND (until IS NULL OR now() < until) FOR SHARE"""
+_STILL_HELD = text(
+    """SELECT g.path FROM sessions s JOIN grants g USING (account_id)
+       WHERE s.id = :session AND s.ended_at IS NULL AND s.expires_at > now()
+         AND g.role = :role AND g.since <= now() AND (g.until IS NULL OR now() < g.until) FOR SHARE"""
+)
+_RECORD = text(
+    """WITH entry AS (
+           INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
+           VALUES (:account, :role, :action, :about, :path, 'ACCEPTED', CAST(:facts AS jsonb), :hash) RETURNING id
+       ), kept AS (
+           INSERT INTO audit_values (audit_id, before, after)
+           SELECT id, CAST(:before AS jsonb), CAST(:after AS jsonb) FROM entry WHERE :valued)
+       INSERT INTO outbox (kind, object, path, payload) VALUES (:event, :about, :path, CAST(:facts AS jsonb))"""
 )
 _CLAIM = text(
     """INSERT INTO requests (account_id, key, operation, payload_hash) VALUES (:account, :key, :operation, :hash)
@@ -112,21 +122,20 @@ async def record(
 ) -> None:
     """Write what an accepted action did: audit entry, its values apart, one event in the outbox."""
     values = orjson.dumps([before, after], default=str, option=orjson.OPT_SORT_KEYS)
-    before, after = orjson.loads(values)
-    entry = insert(Audit).values(
-        account_id=caller.account.id,
-        role=caller.role,
-        action=action,
-        object=about,
-        path=path,
-        outcome=Outcome.ACCEPTED,
-        facts=facts,
-        values_hash=hashlib.sha256(values).digest(),
-    )
-    audit_id = (await connection.execute(entry.returning(Audit.id))).scalar_one()
-    if before is not None or after is not None:
-        await connection.execute(insert(AuditValue).values(audit_id=audit_id, before=before, after=after))
-    await connection.execute(insert(Outbox).inline().values(kind=event, object=about, path=path, payload=facts))
+    entry = {
+        "account": caller.account.id,
+        "role": caller.role,
+        "action": action,
+        "about": about,
+        "path": path,
+        "facts": orjson.dumps(facts, default=str).decode(),
+        "hash": hashlib.sha256(values).digest(),
+        "valued": before is not None or after is not None,
+        "before": orjson.dumps(before, default=str).decode(),
+        "after": orjson.dumps(after, default=str).decode(),
+        "event": event,
+    }
+    await connection.execute(_RECORD, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +211,7 @@ async def refuse(database: Database, caller: Caller, action: str, path: str | No
 
 
 async def _again(connection: AsyncConnection, caller: Caller) -> None:
-    if (await connection.execute(_STILL_SIGNED_IN, {"id": caller.account.session_id})).first() is None:
-        raise Unauthenticated("UNAUTHENTICATED")
-    held = (await connection.execute(_STILL_GRANTED, {"role": caller.role})).scalars().all()
+    asked = {"session": caller.account.session_id, "role": caller.role}
+    held = (await connection.execute(_STILL_HELD, asked)).scalars().all()
     if not all(any(paths.inside(root, path) for path in held) for root in caller.roots):
         raise Unauthenticated("UNAUTHENTICATED")

@@ -29,10 +29,9 @@ _LONGEST_TYPED = 100
 
 _SCHOOL = select(School.path).where(School.id == bindparam("id"))
 _CLASS = text(
-    """SELECT c.id, c.school_id, c.path, c.grade, c.school_year, c.closed,
-              c.grade = :grade OR EXISTS (SELECT FROM class_grades g WHERE g.class_id = c.id
+    """SELECT c.school_id, c.closed, c.grade = :grade OR EXISTS (SELECT FROM class_grades g WHERE g.class_id = c.id
                 AND g.school_year = c.school_year AND g.grade = :grade) AS teaches
-       FROM classes c WHERE c.id = :id FOR SHARE OF c"""
+       FROM classes c WHERE c.id = :id"""
 )
 _AUTHORITY = text(
     """SELECT p.path FROM school_stages t JOIN place_cards p ON p.id = t.authority_id
@@ -55,7 +54,13 @@ _TAIL = text(
     """INSERT INTO leases (student_id, office, view, reason, until)
        VALUES (:student, :office, 'RECORD', :reason, now() + make_interval(days => :days))"""
 )
-_PUPIL = text("SELECT id, path, grade, state, version FROM students WHERE id = :id")
+_LOCK_CLASS = text("SELECT 1 FROM classes WHERE id = :id FOR SHARE")
+_ARRIVING = text(
+    """SELECT s.path AS stood, s.state, s.version, c.id, c.school_id, c.path, c.school_year, c.closed,
+              c.grade = s.grade OR EXISTS (SELECT FROM class_grades g WHERE g.class_id = c.id
+                AND g.school_year = c.school_year AND g.grade = s.grade) AS teaches
+       FROM students s CROSS JOIN classes c WHERE s.id = :student AND c.id = :class"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,7 @@ async def request(
 
 async def lock_class(connection: AsyncConnection, _caller: Caller, case: OpenCase, _subjects: list[int]) -> None:
     """Keep the class from being closed while the pupil arrives: classes are locked before pupils."""
-    await connection.execute(_CLASS, {"id": case.details["class"], "grade": 0})
+    await connection.execute(_LOCK_CLASS, {"id": case.details["class"]})
 
 
 async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, subjects: list[int]) -> None:
@@ -155,11 +160,12 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
     Raises Conflict when pupil or class are no longer as the case was asked for.
     """
     [student_id] = subjects
-    pupil = (await connection.execute(_PUPIL, {"id": student_id})).one_or_none()
+    where = {"student": student_id, "class": case.details["class"]}
+    to = (await connection.execute(_ARRIVING, where)).one_or_none()
     sender = str(case.other_path)
-    if pupil is None or pupil.state != EnrolmentState.IN_SCHOOL or not paths.inside(pupil.path, sender):
+    if to is None or to.state != EnrolmentState.IN_SCHOOL or not paths.inside(to.stood, sender):
         raise Conflict("PUPIL_CHANGED")
-    to = await _class(connection, case.details["class"], pupil.grade)
+    _fit(to)
     await placements.move(connection, [student_id], to, CaseKind.TRANSFER_IN_COUNTY, grade=None)
     tail = {"student": student_id, "office": sender, "reason": case.label, "days": case.details["tail_days"]}
     await connection.execute(_TAIL, tail)
@@ -169,8 +175,8 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
         "student:transfer",
         about=f"student:{student_id}",
         path=to.path,
-        facts={"version": pupil.version + 1, "fields": ["school", "schoolClass"], "case": case.label},
-        before={"path": pupil.path},
+        facts={"version": to.version + 1, "fields": ["school", "schoolClass"], "case": case.label},
+        before={"path": to.stood},
         after={"path": to.path},
         event="STUDENT_TRANSFERRED",
     )
@@ -238,16 +244,20 @@ async def _check(connection: AsyncConnection, found: Any, school_id: int, class_
         raise Conflict("OTHER_COUNTY")
     if found.state != EnrolmentState.IN_SCHOOL:
         raise Conflict("NOT_IN_SCHOOL")
-    await _class(connection, class_id, found.grade, school_id=school_id)
+    await _class(connection, class_id, found.grade, school_id)
 
 
-async def _class(connection: AsyncConnection, class_id: int, grade: int, *, school_id: int | None = None) -> Any:
-    """The class a pupil of a grade may come to, locked against being closed. Raises NotFound, Conflict."""
+async def _class(connection: AsyncConnection, class_id: int, grade: int, school_id: int) -> None:
+    """Refuse a class of the school that no pupil of the grade may come to. Raises NotFound, Conflict."""
     row = (await connection.execute(_CLASS, {"id": class_id, "grade": grade})).one_or_none()
-    if row is None or school_id not in (None, row.school_id):
+    if row is None or row.school_id != school_id:
         raise NotFound
-    if row.closed is not None:
+    _fit(row)
+
+
+def _fit(to: Any) -> None:
+    """Raises Conflict for a class that is closed, or not of the pupil's grade."""
+    if to.closed is not None:
         raise Conflict("CLASS_CLOSED")
-    if not row.teaches:
+    if not to.teaches:
         raise Conflict("WRONG_GRADE")
-    return row
