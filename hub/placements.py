@@ -16,12 +16,11 @@ _BEGIN = text(
     """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
        SELECT id, school_id, class_id, path, grade, school_year, :day, :cause FROM students WHERE id = ANY (:ids)"""
 )
-_END = text(
-    """UPDATE placements SET ended_by = :cause,
+_ENDED = """UPDATE placements SET ended_by = :cause,
            until = CASE WHEN since < :day THEN CAST(:day AS date) END,
            voided_at = CASE WHEN since < :day THEN NULL ELSE now() END
        WHERE student_id = ANY (:ids) AND until IS NULL AND voided_at IS NULL"""
-)
+_END = text(_ENDED)
 _FIRST = text(
     f"""INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
         SELECT s.id, :day, {_COUNTED} FROM students s WHERE s.id = ANY (:ids)"""  # noqa: S608 -- constants
@@ -35,11 +34,12 @@ _RENEW = text(
         SELECT s.id, :day, {_COUNTED} FROM students s JOIN ended ON ended.id = s.id"""  # noqa: S608 -- constants
 )
 _MOVE = text(
-    """UPDATE students SET school_id = :school, class_id = :class, path = :path, grade = coalesce(:grade, grade),
-           school_year = :year, version = version + 1, updated_at = now()
-       WHERE id = ANY (:ids)"""
+    f"""WITH ended AS ({_ENDED}), carried AS (
+            UPDATE problem_records SET path = :path WHERE student_id = ANY (:ids) AND state = 'OPEN')
+        UPDATE students SET school_id = :school, class_id = :class, path = :path, grade = coalesce(:grade, grade),
+            school_year = :year, version = version + 1, updated_at = now()
+        WHERE id = ANY (:ids)"""  # noqa: S608 -- a constant
 )
-_PROBLEMS = text("UPDATE problem_records SET path = :path WHERE student_id = ANY (:ids) AND state = 'OPEN'")
 
 
 async def begin(connection: AsyncConnection, ids: Sequence[int], cause: str) -> None:
@@ -57,11 +57,10 @@ async def move(connection: AsyncConnection, ids: Sequence[int], to: Any, cause: 
     """
     ids = list(ids)
     day: date = clock.today()
-    await connection.execute(_END, {"ids": ids, "day": day, "cause": cause})
+    moved = {"ids": ids, "day": day, "cause": cause}
     place = {"school": to.school_id, "class": to.id, "path": to.path, "grade": grade, "year": to.school_year}
-    await connection.execute(_MOVE, place | {"ids": ids})
-    await connection.execute(_PROBLEMS, {"ids": ids, "path": to.path})
-    await connection.execute(_BEGIN, {"ids": ids, "day": day, "cause": cause})
+    await connection.execute(_MOVE, moved | place)
+    await connection.execute(_BEGIN, moved)
     await renew(connection, ids)
 
 
