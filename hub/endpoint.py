@@ -106,7 +106,10 @@ class GraphQLEndpoint:
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
         if context.reading is not None and result.data is not None:
-            await seam.fill(context.reading, result.data)
+            try:
+                await seam.fill(context.reading, result.data)
+            except HubError as error:
+                raise context.committed or error from error
         errors: list[GraphQLError] = list(result.errors or [])
         if context.reading is not None and context.reading.denials:
             errors += read.denied(context.reading)

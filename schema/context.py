@@ -32,6 +32,8 @@ class Context:
     role: str | None = None
     operation: str | None = None
     """The operation the request named."""
+    committed: HubError | None = None
+    """What to answer if what this request has written cannot be read back: the write stands."""
     _variables: VariableValues | None = None
 
     @property

@@ -33,8 +33,9 @@ async def written(info: HubInfo, kind: str, key: int, idempotency_key: str | Non
 
     Raises COMMITTED_UNREADABLE with the idempotency key when it cannot be read: the write stands, whatever happens.
     """
+    unreadable = HubError("COMMITTED_UNREADABLE", object=f"{kind}:{key}", details={"idempotencyKey": idempotency_key})
+    info.context.committed = unreadable
     try:
         return await read.run(info.context.reads(), info, lookup(kind, "id"), key=key)
     except HubError as error:
-        details = {"idempotencyKey": idempotency_key}
-        raise HubError("COMMITTED_UNREADABLE", object=f"{kind}:{key}", details=details) from error
+        raise unreadable from error

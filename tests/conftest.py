@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -14,8 +15,8 @@ from hub.app import build
 from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
-from tests.desk import Desk
-from tests.province import Province, make_province
+from tests.desk import BORN, Desk, make_id
+from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
 
 KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
 
@@ -101,3 +102,15 @@ async def empty(connection: asyncpg.Connection) -> None:
 @pytest.fixture
 def desk(http: httpx.AsyncClient, ask: Ask, province: Province) -> Desk:
     return Desk(http, ask, province)
+
+
+@pytest.fixture
+async def record(province: Province, system: asyncpg.Connection) -> int:
+    """The open record of 王一, who shares a number with 王二 of the same county."""
+    born = date(BORN, 3, 15)
+    for short, where, name in (("p", "A1-1", "王一"), ("q", "A2-1", "王二")):
+        await make_student(system, province, short, where, id_number=make_id(1), name=name, birth_date=born)
+    await system.execute("SELECT detect_problems($1, '{}')", [province.ids["p"], province.ids["q"]])
+    await make_caller(system, province, "leaderA", [("county_leader", COUNTY_A)])
+    found: int = await system.fetchval("SELECT id FROM problem_records WHERE student_id = $1", province.ids["p"])
+    return found

@@ -1,6 +1,5 @@
 """Resolving problem records: asked by the reviewer, decided by the authority's leader, carried out in one transaction."""
 
-from datetime import date
 from typing import Any
 
 import asyncpg
@@ -9,26 +8,14 @@ import pytest
 
 from hub.terms import Resolution
 from tests.conftest import Ask
-from tests.desk import BORN, REGISTER, dump, make_id, upload
-from tests.province import COUNTY_A, Province, make_caller, make_student
+from tests.desk import REGISTER, dump, make_id, upload
+from tests.province import COUNTY_A, Province, make_caller
 
 RESOLVE = """mutation($input: ResolveProblemInput!) { resolveProblem(input: $input) {
     case { id kind state version } problemRecord { id state resolution } } }"""
 DECIDE = """mutation($input: DecideCaseInput!) { decideCase(input: $input) { case { id state } } }"""
 TABLES = (*REGISTER, "problem_records", "cases", "case_subjects", "case_steps", "case_decisions", "case_files")
 RECORD = "SELECT state, resolution FROM problem_records WHERE id = $1"
-
-
-@pytest.fixture
-async def record(province: Province, system: asyncpg.Connection) -> int:
-    """The open record of 王一, who shares a number with 王二 of the same county."""
-    born = date(BORN, 3, 15)
-    for short, where, name in (("p", "A1-1", "王一"), ("q", "A2-1", "王二")):
-        await make_student(system, province, short, where, id_number=make_id(1), name=name, birth_date=born)
-    await system.execute("SELECT detect_problems($1, '{}')", [province.ids["p"], province.ids["q"]])
-    await make_caller(system, province, "leaderA", [("county_leader", COUNTY_A)])
-    found: int = await system.fetchval("SELECT id FROM problem_records WHERE student_id = $1", province.ids["p"])
-    return found
 
 
 def asked(record: int, how: str = "CHANGE", **rest: Any) -> dict[str, Any]:
