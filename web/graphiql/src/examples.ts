@@ -137,6 +137,87 @@ const EXAMPLES: Example[] = [
     variables: aboveCounty,
   },
   {
+    key: "problems",
+    zh: "待处理的问题学籍与疑似学生",
+    en: "Open problem records with their candidates",
+    needs: ["problemRecord:read", "student:read"],
+    query: `query ProblemQueue {
+  problemRecords(where: { states: [OPEN] }, orderBy: OLDEST, first: 20) {
+    totalCount
+    nodes {
+      id
+      kind
+      version
+      student { name sex birthDate school { name } }
+      candidates {
+        inReach
+        name
+        schoolName
+        office
+        officePhone
+        agreement { field agrees }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+`,
+    variables: anywhere,
+  },
+  {
+    key: "cases",
+    zh: "在办业务与当前承办单位",
+    en: "Open cases and whose turn it is",
+    needs: ["case:read"],
+    query: `query OpenCases {
+  cases(where: { states: [OPEN] }, first: 20) {
+    totalCount
+    nodes {
+      id
+      kind
+      version
+      pupilName
+      waitingOffice
+      due
+      steps { side state due }
+    }
+  }
+}
+`,
+    variables: anywhere,
+  },
+  {
+    key: "overview",
+    zh: "辖区概览：人数、问题学籍、今日出勤",
+    en: "My area at a glance: headcounts, problems, today's attendance",
+    needs: ["region:read", "headcount:count", "problemRecord:count", "attendance:count"],
+    query: `query Overview($code: String!) {
+  region(code: $code) {
+    name
+    headcounts(groupBy: []) { students }
+    problemCounts { kind open }
+    attendance { classDays expected present rate unmarkedClasses }
+  }
+}
+`,
+    variables: atRegion,
+  },
+  {
+    key: "attendance",
+    zh: "本校今日出勤",
+    en: "My school's attendance today",
+    needs: ["school:read", "attendance:count"],
+    query: `query SchoolToday($code: String!) {
+  school(code: $code) {
+    name
+    attendance { classDays expected present absent late onLeave rate unmarkedClasses }
+    problemCounts { kind open }
+  }
+}
+`,
+    variables: atSchool,
+  },
+  {
     key: "student",
     zh: "一名学生的学籍页",
     en: "One student's page",
