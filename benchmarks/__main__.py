@@ -2,9 +2,14 @@
 
 import sys
 
-from benchmarks import demo_start, import_workbook, roster
+from benchmarks import demo_start, import_workbook, roster, transfer
 
-BENCHMARKS = {"import_workbook": import_workbook.run, "roster": roster.run, "demo_start": demo_start.run}
+BENCHMARKS = {
+    "import_workbook": import_workbook.run,
+    "roster": roster.run,
+    "demo_start": demo_start.run,
+    "transfer": transfer.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -403,6 +403,27 @@ async def test_of_two_schools_that_ask_for_one_pupil_at_once_one_has_a_case(
     assert await system.fetchval("SELECT count(*) FROM leases") == 1
 
 
+async def test_a_pupil_who_moves_while_a_request_waits_is_not_asked_for_where_it_was(
+    counter: Counter, system: asyncpg.Connection
+) -> None:
+    await counter.opened()
+    province = counter.province
+    async with system.transaction():
+        await system.execute("UPDATE case_subjects SET open = false")
+        await system.execute(
+            "UPDATE students SET school_id = $1, class_id = $2, path = $3 WHERE id = $4",
+            province.ids["A2"],
+            province.ids["A2-1"],
+            province.paths["A2-1"],
+            province.ids["a1-1-1"],
+        )
+        asking = asyncio.create_task(counter.request("schoolC1", to="C1-1"))
+        await asyncio.sleep(0.5)
+        assert not asking.done()
+    assert code_of(await asking) == ("CONFLICT", "PUPIL_CHANGED")
+    assert await system.fetchval("SELECT count(*) FROM cases") == 1
+
+
 async def test_the_same_request_again_is_the_same_case(counter: Counter, system: asyncpg.Connection) -> None:
     key = {"idempotencyKey": "transfer-0001"}
     first, *others = await asyncio.gather(*(counter.request(**key) for _ in range(5)))
@@ -428,6 +449,7 @@ async def test_the_files_of_a_request_are_ones_own(
     mine = await upload(http, counter.province.tokens["schoolA2"], b"proof", "证明.pdf")
     other = await upload(http, counter.province.tokens["schoolA1"], b"proof", "证明.pdf")
     assert await refused(counter, system, fileIds=[mine, other]) == ("NOT_FOUND", "NOT_FOUND")
+    assert await refused(counter, system, fileIds=[mine] * 21) == ("TOO_LARGE", "TOO_MANY_FILES")
     case = await counter.opened(fileIds=[mine, mine])
     rows = await system.fetch("SELECT case_id, file_id FROM case_files")
     assert [(f"case:{row['case_id']}", f"file:{row['file_id']}") for row in rows] == [(case, mine)]

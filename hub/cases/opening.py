@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, gate, paths, workdays
 from hub.caller import Caller
 from hub.cases.kinds import KINDS, label
-from hub.errors import BadInput, Conflict, NotFound
+from hub.errors import BadInput, Conflict, NotFound, TooLarge
 from hub.terms import CaseKind, Side, StepState
+
+MOST_FILES = 20
+"""Files that may go with one case."""
 
 _CHAIN = text(
     """SELECT c.id, c.evidence, s.ordinal, s.side, s.days FROM chains c JOIN chain_steps s ON s.chain_id = c.id
@@ -133,9 +136,11 @@ def _sees(office: str, sides: Sequence[str]) -> bool:
 
 
 async def _attach(connection: AsyncConnection, case_id: int, files: Sequence[int]) -> None:
-    """Keep the asking side's own uploads with the case. Raises NotFound for a file that is not theirs."""
+    """Keep the asking side's own uploads with the case. Raises NotFound for a file that is not theirs, TooLarge."""
     if not files:
         return
+    if len(files) > MOST_FILES:
+        raise TooLarge("TOO_MANY_FILES", limit=MOST_FILES)
     kept = await connection.execute(_FILES, {"case": case_id, "ids": list(files)})
     if len(kept.all()) < len(set(files)):
         raise NotFound
