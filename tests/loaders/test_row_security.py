@@ -7,6 +7,7 @@ a leased pupil everywhere, the compiler by id alone).
 """
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -26,10 +27,11 @@ from loaders.compiler import Compiler
 from loaders.declare import GRAPHS, Kind, Many
 from loaders.plan import Call, Plan
 from loaders.selection import Document, Selected
+from schema.attendance import UNMARKED
 from schema.case import ORDERS
 from schema.student import STATES
 from tests.conftest import Ask
-from tests.province import COUNTY_B, Province, make_caller, make_student
+from tests.province import COUNTY_B, Province, make_caller, make_day, make_student
 from tests.test_reads import EVERY_EDGE, make_lease
 
 KINDS = {"region": "Region", "school": "School", "schoolClass": "SchoolClass", "student": "Student", "case": "Case"}
@@ -66,7 +68,7 @@ def plan_of(app: Starlette, caller: Caller, query: str, given: dict[str, Any]) -
 def compile_root(compiler: Compiler, field: Selected, call: Call) -> Plan:
     if field.name in LISTS:
         graph = GRAPHS[LISTS[field.name]]
-        filters = {"states": STATES} if field.name == "students" else {}
+        filters = {"students": {"states": STATES}, "schoolClasses": UNMARKED}.get(field.name, {})
         many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters, ORDERS if field.name == "cases" else {})
         return compiler.root_list(graph, field, many, lambda _: true())
     graph = GRAPHS[KINDS[field.name]]
@@ -123,6 +125,14 @@ DOCUMENTS = [
     '{ region(code: "140105") { name since schools { totalCount } headcounts { sex students } } }',
     '{ school(code: "2114000003") { name stages { stage } students { totalCount } } }',
     '{ school(code: "3414000007") { name locatedIn { code since } managedBy { code since } } }',
+    """{ schools { nodes { name attendance(until: "2026-03-02") { classDays expected present rate unmarkedClasses }
+       classes(unmarkedOn: "2026-03-02") { totalCount nodes { name } } } } }""",
+    """{ regions { nodes { code attendance(since: "2026-03-01", until: "2026-03-31") { classDays late unmarkedClasses } } } }""",
+    """{ schoolClasses(unmarkedOn: "2026-03-02") { totalCount nodes { name attendance(until: "2026-03-02") { rate }
+       days { totalCount nodes { day absences { kind } } } } } }""",
+    """{ schoolClasses { nodes { name days(since: "2026-03-02", first: 1) { totalCount nodes { day expected present
+       schoolClass { name grade } absences { kind note student { id name grade } } } } } } }""",
+    "{ students(first: 99) { nodes { name absences(last: 1) { totalCount nodes { day kind note student { name sex } } } } } }",
 ]
 
 
@@ -131,6 +141,11 @@ async def test_row_security_answers_as_the_compiler_does(
     app: Starlette, ask: Ask, province: Province, system: asyncpg.Connection, as_app: asyncpg.Connection, query: str
 ) -> None:
     await make_student(system, province, "a1-1-9", "A1-1", actual_school_id=province.ids["B1"])
+    kinds = {"a1_1_1": "LATE", "a1_1_9": "ABSENT"}
+    for at in (2, 5):
+        await make_day(system, province, "A1-1", date(2026, 3, at), **kinds)
+        await make_day(system, province, "B1-1", date(2026, 3, at + 1), b1_1_1="ABSENT")
+    await system.execute("UPDATE absences SET path = $1 WHERE kind = 'LATE'", province.paths["A2-2"])
     role = "school_administrator"
     await make_caller(system, province, "two", [(role, province.paths["A1"]), ("county_administrator", COUNTY_B)])
     given = {"id": f"student:{province.ids['a1-1-9']}"} if "$id" in query else {}
