@@ -81,8 +81,8 @@ async def close(
 ) -> int:
     """Close a class (撤销班级) that has no pupils on its books; its number is never used again.
 
-    The school is locked first, so nobody comes in meanwhile. Raises NotFound, Forbidden, Conflict STALE, CLASS_CLOSED
-    or CLASS_HAS_PUPILS with their number.
+    The school is locked first, so nobody comes in meanwhile. Raises NotFound, Forbidden, Conflict STALE,
+    CLASS_CLOSED_ALREADY or CLASS_HAS_PUPILS with their number.
     """
     query = select(SchoolClass.path, SchoolClass.school_id).where(SchoolClass.id == class_id)
     place = await schools.visible(database, caller, "schoolClass:update", query)
@@ -196,7 +196,7 @@ def _judge(merged: Sequence[Any], to: Any, taught: Mapping[int, set[int]]) -> No
 
 def _refuse_closed(row: Any) -> None:
     if row.closed is not None:
-        raise Conflict("CLASS_CLOSED", name=row.name, day=row.closed)
+        raise Conflict("CLASS_CLOSED_ALREADY", name=row.name, day=row.closed)
 
 
 async def _count(connection: AsyncConnection, class_id: int) -> int:

@@ -87,11 +87,13 @@ class Policy:
         return Access.DENY
 
     def rights(self, role: str) -> list[str]:
-        """What the role may do at all, as `object:verb` in order, for `viewer.can`. Fields are not listed."""
+        """What the role may do in its places, as `object:verb` in order, for `viewer.can`. Fields are not listed, nor
+        what only a lease opens.
+        """
         return sorted(
             f"{noun}:{action}"
             for (holder, noun, action), reach in self._table.items()
-            if holder == role and noun in OBJECTS and reach is not Reach.NONE
+            if holder == role and noun in OBJECTS and reach.on_path
         )
 
     def _nearest(self, role: str, root: str, noun: str, action: str, path: str) -> Line | None:

@@ -123,6 +123,10 @@ def test_every_refusal_has_a_message_and_the_values_it_needs():
     assert lacking == []
 
 
+def test_a_key_of_the_catalogue_belongs_to_one_part():
+    assert sum(map(len, catalogue.PARTS)) == len(catalogue.MESSAGES)
+
+
 def _braces(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 

@@ -10,6 +10,8 @@ from hub.catalogue.message import Message
 from hub.catalogue.problems import PROBLEMS
 from hub.catalogue.setup import SETUP
 
-__all__ = ["MESSAGES", "Message"]
+__all__ = ["MESSAGES", "PARTS", "Message"]
 
-MESSAGES: dict[str, Message] = {**GENERAL, **SETUP, **CASES, **PROBLEMS, **ATTENDANCE}
+PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE)
+MESSAGES: dict[str, Message] = {key: message for part in PARTS for key, message in part.items()}
+"""Every message by its key; a key belongs to one part."""

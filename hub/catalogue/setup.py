@@ -199,7 +199,7 @@ SETUP: dict[str, Message] = {
         "请填实际建班的年月，不早于 1990 年，不晚于三个月以后。",
         "Give the month in which the class was formed, not before 1990 and at most three months ahead.",
     ),
-    "CLASS_CLOSED": Message(
+    "CLASS_CLOSED_ALREADY": Message(
         "CONFLICT",
         "“{name}”已于 {day} 撤销。",
         "'{name}' was closed on {day}.",

@@ -19,17 +19,22 @@ def welcome(settings: Settings) -> str:
         title = Role(log_in["role"]).chinese
         lines.append(f"  {role:28} {log_in['username']:15} {log_in['password']:16} {log_in['place']:11} {title}")
     lines += ["", "示例查询 Ready queries (GraphiQL 页面的“示例查询” has them too):"]
-    lines += [f"  {role:22} {query}" for role, query in ready(school, county).items()]
+    lines += [f"  {role:28} {query}" for role, query in ready(school, county).items()]
     lines += ["", f"  {path}   {settings.home / 'demo-workbook.xlsx'}   Ctrl-C 停止 stops"]
     return "\n".join(line.replace("[", "\\[") if line.startswith("  ") else line for line in lines)
 
 
 def ready(school: str, county: str) -> dict[str, str]:
-    """Three ready queries, by the role that asks them."""
+    """A ready query for each desk, by the role that asks it."""
     roster = "classes(first: 3) { nodes { name students(first: 3) { nodes { name sex birthDate } } } }"
     return {
         "school_administrator": f'{{ school(code: "{school}") {{ name {roster} }} }}',
         "county_administrator": f'{{ region(code: "{county}") {{ name schools(first: 10) {{ totalCount nodes {{ name'
         " headcounts { grade sex students } } } } }",
-        "dashboard": "{ regions(first: 20) { nodes { name headcounts(groupBy: []) { students } } } }",
+        "class_teacher": "{ schoolClasses(first: 1) { nodes { id name students(first: 60) { nodes { id name } } } } }",
+        "school_leader": "{ cases(where: {states: [OPEN]}) { nodes { id kind pupilName waitingOffice due } } }",
+        "reviewer": "{ problemRecords(where: {states: [OPEN]}, first: 5) { totalCount nodes { id kind student { name }"
+        " candidates { inReach name schoolName office } } } }",
+        "dashboard": "{ regions(first: 20) { nodes { name headcounts(groupBy: []) { students }"
+        " problemCounts { kind open } attendance { rate unmarkedClasses } } } }",
     }
