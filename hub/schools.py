@@ -117,8 +117,8 @@ async def revise(
             after: dict[str, Any] = dict(new)
             changed = await _stretch(connection, school_id, lengths)
             if changed:
-                before["stages"] = {stage: old for stage, (old, _) in changed.items()}
-                after["stages"] = {stage: length for stage, (_, length) in changed.items()}
+                before["stages"] = {stage.value: old for stage, (old, _) in changed.items()}
+                after["stages"] = {stage.value: length for stage, (_, length) in changed.items()}
             if after:
                 await connection.execute(
                     update(School).where(School.id == school_id).values(**new, version=School.version + 1)
