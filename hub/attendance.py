@@ -104,6 +104,10 @@ class Marking:
     version: int | None = None
 
 
+_Known = dict[tuple[int, date], Any]
+"""What the register holds, by class and day."""
+
+
 async def mark(database: Database, policy: Policy, caller: Caller, request: gate.Once, marking: Marking) -> int:
     """Mark a class's day (考勤登记): everybody of the class who is not named was present. The id of the class's day.
 
@@ -113,10 +117,16 @@ async def mark(database: Database, policy: Policy, caller: Caller, request: gate
     Raises Forbidden, NotFound for a class out of reach, BadInput for a day or a pupil that cannot be, TooLarge,
     Conflict for a closed class or a stale version.
     """
-    async with gate.writing(database, policy, caller, "attendance", Action.MARK, caller.roots[0]) as connection:
+    known: _Known = {}
+
+    async def place(connection: AsyncConnection) -> str | None:
+        known.update(await _find(connection, [marking]))
+        return next((row.path for row in known.values()), None)
+
+    async with gate.writing(database, policy, caller, "attendance", Action.MARK, place) as connection:
 
         async def deed() -> list[int]:
-            [outcome] = await _mark(connection, database.settings, caller, [marking])
+            [outcome] = await _mark(connection, database.settings, caller, [marking], known)
             if isinstance(outcome, HubError):
                 raise outcome
             return [outcome]
@@ -138,7 +148,8 @@ async def mark_all(
             raise TooLarge("TOO_MANY_DAYS", field="days", limit=MOST_DAYS)
 
         async def deed() -> list[Any]:
-            outcomes = await _mark(connection, database.settings, caller, markings)
+            known = await _find(connection, markings)
+            outcomes = await _mark(connection, database.settings, caller, markings, known)
             await _note(connection, caller, [outcome for outcome in outcomes if isinstance(outcome, HubError)])
             return [_kept(outcome) if isinstance(outcome, HubError) else outcome for outcome in outcomes]
 
@@ -146,30 +157,27 @@ async def mark_all(
     return [HubError(**kept) if isinstance(kept, dict) else int(kept) for kept in answer]
 
 
+async def _find(connection: AsyncConnection, markings: Sequence[Marking]) -> _Known:
+    """What the register holds of the classes in reach and their days; the classes stay as they are until commit."""
+    asked = {"classes": [one.class_id for one in markings], "days": [one.day for one in markings]}
+    return {(row.id, row.day): row for row in await connection.execute(_FIND, asked)}
+
+
 async def _mark(
-    connection: AsyncConnection, settings: Settings, caller: Caller, markings: Sequence[Marking]
+    connection: AsyncConnection, settings: Settings, caller: Caller, markings: Sequence[Marking], known: _Known
 ) -> list[int | HubError]:
     """Mark days of classes, each for itself: the id of the class's day, or why it was refused."""
-    outcomes: list[int | HubError] = [_senseless(settings, marking) or NotFound() for marking in markings]
-    sensible = [at for at, outcome in enumerate(outcomes) if isinstance(outcome, NotFound)]
-    asked = [markings[at] for at in sensible]
-    found = await connection.execute(
-        _FIND, {"classes": [one.class_id for one in asked], "days": [one.day for one in asked]}
-    )
-    known = {(row.id, row.day): row for row in found}
+    outcomes: list[int | HubError] = []
     sound: dict[tuple[int, date], int] = {}
-    for at, marking in zip(sensible, asked, strict=True):
-        row = known.get((marking.class_id, marking.day))
-        if row is None:
-            continue
-        refusal = await _refusal(connection, marking, row)
-        if refusal is None and (row.id, row.day) in sound:
+    for at, marking in enumerate(markings):
+        key = marking.class_id, marking.day
+        refusal = _senseless(settings, marking) or await _refusal(connection, marking, known.get(key))
+        if refusal is None and key in sound:
             refusal = BadInput("DOUBLE_DAY", field="date")
         if refusal is None:
-            sound[row.id, row.day] = at
-        outcomes[at] = refusal or 0
-    rows = [_row(markings[at], known[key]) for key, at in sound.items()]
-    for row in await _write(connection, caller, rows):
+            sound[key] = at
+        outcomes.append(refusal or 0)
+    for row in await _write(connection, caller, [_row(markings[at], known[key]) for key, at in sound.items()]):
         outcomes[sound.pop((row.class_id, row.day))] = row.id
     for at in sound.values():
         outcomes[at] = await _overtaken(connection, markings[at])
@@ -211,6 +219,8 @@ def _senseless(settings: Settings, marking: Marking) -> HubError | None:
 
 async def _refusal(connection: AsyncConnection, marking: Marking, row: Any) -> HubError | None:
     """Why a marking does not fit what the register holds."""
+    if row is None:
+        return NotFound()
     if row.closed is not None:
         return Conflict("CLASS_CLOSED", field="classId")
     try:
@@ -226,7 +236,7 @@ async def _refusal(connection: AsyncConnection, marking: Marking, row: Any) -> H
 
 async def _overtaken(connection: AsyncConnection, marking: Marking) -> HubError:
     """STALE, for a day that somebody else marked between our reading and our writing."""
-    found = (await connection.execute(_VERSION, {"class": marking.class_id, "day": marking.day})).scalar_one()
+    found = (await connection.execute(_VERSION, {"class": marking.class_id, "day": marking.day})).scalar() or 0
     return Conflict("STALE", fields="—", version=found, details={"changed": [], "version": found})
 
 

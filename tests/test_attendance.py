@@ -154,6 +154,14 @@ async def test_a_class_out_of_reach_and_an_absent_one_are_the_same_bytes(
     assert await raw(province.ids["B1-1"]) == await raw(999_999_999)
 
 
+async def test_a_class_out_of_reach_does_not_exist_for_the_wrong_role_either(board: Board, province: Province) -> None:
+    province.ids["none"] = 999_999_999
+    answers = [await board.answer(school_class, "countyB") for school_class in ("A1-1", "none")]
+    assert code_of(answers[0]) == ("NOT_FOUND", "NOT_FOUND")
+    assert answers[0] == answers[1]
+    assert code_of(await board.answer("B1-1", "countyB")) == ("FORBIDDEN", "FORBIDDEN")
+
+
 async def make_gone(system: asyncpg.Connection, province: Province, short: str, days: int) -> None:
     """The pupil left for B1-1 so many days ago."""
     await system.execute(
@@ -340,6 +348,17 @@ async def test_path_and_grade_of_a_day_are_never_rewritten(
     again = await board.mark(exceptions=named(province, a1_1_1="ABSENT"), version=1)
     assert (again["grade"], again["absent"]) == (1, 1)
     assert (await board.mark(day=today(1)))["grade"] == 2
+
+
+async def test_a_day_marked_where_the_class_was_before_is_not_marked_again(
+    board: Board, province: Province, system: asyncpg.Connection
+) -> None:
+    await board.mark("A1-2", "schoolA1", exceptions=named(province, a1_2_1="LATE"))
+    await system.execute("UPDATE class_days SET path = '140106.2114000001.0000002'")
+    before = await dump(system, ("class_days", "absences"))
+    for version in (None, 1):
+        assert code_of(await board.answer("A1-2", "schoolA1", version=version)) == ("STALE", "STALE")
+    assert await dump(system, ("class_days", "absences")) == before
 
 
 async def test_a_pupil_who_moves_class_is_marked_in_the_new_one(
