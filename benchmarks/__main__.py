@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import demo_start, import_workbook, roster, transfer
+from benchmarks import attendance, demo_start, import_workbook, roster, transfer
 
 BENCHMARKS = {
     "import_workbook": import_workbook.run,
     "roster": roster.run,
     "demo_start": demo_start.run,
+    "attendance": attendance.run,
     "transfer": transfer.run,
 }
 

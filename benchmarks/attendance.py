@@ -20,6 +20,7 @@ from hub import accounts, attendance, caller, clock, gate
 from hub.attendance import Absentee, Marking
 from hub.caller import Caller
 from hub.db import Database
+from hub.demo import mornings
 from hub.settings import Settings
 from hub.terms import AbsenceKind
 
@@ -54,8 +55,8 @@ def run() -> None:
 
 async def _measure(place: Province) -> dict[str, Any]:
     """A morning of every class on fresh days of one copy of the province, by each way in turn."""
-    async with place.copied() as settings:
-        settings = replace(settings, write_pool=CALLERS)
+    async with place.copied() as copied:
+        settings = replace(copied, write_pool=CALLERS)
         runs: dict[str, list[dict[str, float]]] = {}
         async with Database(settings) as database:
             classes = await _classes(settings)
@@ -99,9 +100,9 @@ async def _drive(
 
 
 def _morning(classes: dict[str, list[int]], teachers: dict[str, Caller], at: int) -> list[Job]:
-    """Every class on a day so many days ago, in no order; one pupil in twenty was not simply present."""
+    """Every class on a day nobody has marked yet, in no order; one pupil in twenty was not simply present."""
     chance = random.Random(at)
-    day = clock.today() - timedelta(days=at)
+    day = clock.today() - timedelta(days=at + mornings.BACK)
     jobs = []
     for path, (key, *pupils) in classes.items():
         away = [pupil for pupil in pupils if chance.random() < AWAY]

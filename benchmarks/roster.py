@@ -18,6 +18,7 @@ from benchmarks.province import Province
 from benchmarks.result import Result, spread
 from hub import accounts, app
 from hub.db import Database
+from loaders import fragment
 from loaders.plan import Call
 
 QUERY = """query($code: String!) { school(code: $code) { name classes(first: 12) { nodes { name students(first: 8) {
@@ -118,11 +119,11 @@ async def _prepare(place: Province) -> tuple[dict[str, Any], str]:
         for row in rows:
             context = await hub.context(Headers({"authorization": f"Bearer {token}"}), QUERY)
             answer = await hub.schema.execute(QUERY, {"code": row["code"]}, context)
-            plain = orjson.loads(orjson.dumps(answer.data))
+            plain = orjson.loads(orjson.dumps(answer.data, default=fragment.default))
             classes = plain["school"]["classes"]["nodes"]
             if [len(one["students"]["nodes"]) for one in classes] == [8] * 12:
                 codes.append(row["code"])
-                size = len(orjson.dumps(answer.data))
+                size = len(orjson.dumps(answer.data, default=fragment.default))
         ((plan, _),) = hub.reader.plans._entries.values()
         values = plan.values(Call(context.caller(), context.reads().variables, place.settings, {"key": codes[0]}))
         alone = [await _alone(hub.reader.database, plan.sql, values) for _ in range(ROUNDS)]

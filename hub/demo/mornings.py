@@ -6,11 +6,14 @@ import asyncpg
 
 from hub import clock, workdays
 
+BACK = 9
+"""How many days back the week reaches."""
+
 
 async def mark(connection: asyncpg.Connection, county: str) -> None:
     """A week of marked mornings in the demonstration's county; today's are left to the class teachers."""
     marker: int = await connection.fetchval("SELECT id FROM accounts WHERE username = 'school'")
-    days = [clock.today() - timedelta(days=back) for back in range(9, 0, -1)]
+    days = [clock.today() - timedelta(days=back) for back in range(BACK, 0, -1)]
     schooldays = [day for day in days if workdays.is_working(day)]
     await connection.execute(_EVERYBODY, county, schooldays, marker)
     await connection.execute(_WHO_WAS_ABSENT, county, schooldays)
