@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import demo, migrate, seed
+from hub import demo, migrate, outbox, seed
 from hub.app import build
 from hub.errors import HubError, Unavailable
 from hub.postgres import Cluster, PostgresFailed
@@ -152,6 +152,17 @@ def demo_(port: Port = None, students: Students = 45_000, seed: Seed = 2013) -> 
         run(served)
 
 
+@app.command()
+def events(
+    after: Annotated[str | None, typer.Option(help="从此位置之后 After this position, such as 752:18.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="持续输出 Wait for more until Ctrl-C.")] = False,
+) -> None:
+    """输出事件 Print what happened in the register, in order, each event once, as JSON lines."""
+    position = None if after is None else outbox.Position.read(after)
+    with database() as settings:
+        asyncio.run(_tell(settings, position, forever=follow))
+
+
 @app.command(name="schema")
 def schema_(
     check: Annotated[bool, typer.Option("--check", help="只比较 Compare with the file, change nothing.")] = False,
@@ -220,6 +231,12 @@ def _place(settings: Settings) -> str:
 async def _migrate(settings: Settings, password: str | None) -> None:
     await migrate.upgrade(settings, password=password)
     await seed.seed(settings)
+
+
+async def _tell(settings: Settings, after: outbox.Position | None, *, forever: bool) -> None:
+    async for event in outbox.follow(settings, after, forever=forever):
+        typer.echo(event.line)
+        sys.stdout.flush()
 
 
 async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
