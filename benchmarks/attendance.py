@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -31,17 +31,18 @@ _KINDS = list(AbsenceKind)
 
 @dataclass(frozen=True)
 class Job:
-    """A class teacher and what the teacher says of a day."""
+    """Somebody and what they say in one request: a class teacher of one class, a school's clerk of all its classes."""
 
-    teacher: Caller
-    marking: Marking
+    marker: Caller
+    markings: list[Marking]
 
 
 def run() -> None:
     """Measure and publish."""
     with province.serving() as place:
         found = uvloop.run(_measure(place))  # as `hub serve` runs
-        sizes = {"students": province.STUDENTS, "classes": found["classes"], "callers": CALLERS, "mornings": MORNINGS}
+        sizes = {"students": province.STUDENTS, **{key: found[key] for key in ("classes", "schools")}}
+        sizes |= {"callers": CALLERS, "mornings": MORNINGS}
         result = Result("attendance", sizes, place.postgres, target="500 class-days/s or more on one process")
     for what, runs in found["runs"].items():
         rates = spread(one["rate"] for one in runs)
@@ -54,41 +55,50 @@ def run() -> None:
 
 
 async def _measure(place: Province) -> dict[str, Any]:
-    """A morning of every class on fresh days of one copy of the province, by each way in turn."""
+    """A morning of every class on fresh days of one copy of the province, by each way by turns."""
     async with place.copied() as copied:
         settings = replace(copied, write_pool=CALLERS)
         runs: dict[str, list[dict[str, float]]] = {}
         async with Database(settings) as database:
             classes = await _classes(settings)
-            teachers = await _teachers(settings, database, classes)
-            await _drive(database, _morning(classes, teachers, 0)[:200], _mark)  # warm
+            paths = list(classes)
+            schools = sorted({path.rpartition(".")[0] for path in paths})
+            teachers = await _callers(settings, database, "class_teacher", "class", paths)
+            clerks = await _callers(settings, database, "school_administrator", "school", schools)
+            await _drive(database, _one_by_one(classes, teachers, 0)[:200])  # warm
             for at in range(1, MORNINGS + 1):
-                jobs = _morning(classes, teachers, at)
-                runs.setdefault("a class a transaction", []).append(await _drive(database, jobs, _mark))
+                one = await _drive(database, _one_by_one(classes, teachers, at))
+                runs.setdefault("markAttendance: a class", []).append(one)
+                all_ = await _drive(database, _together(classes, clerks, at + MORNINGS))
+                runs.setdefault("markAttendances: a school", []).append(all_)
         await _check(settings, len(classes))
         runs["the disk: a row a commit"] = [await _commits(settings) for _ in range(MORNINGS)]
-    return {"classes": len(classes), "runs": runs}
+    return {"classes": len(classes), "schools": len(schools), "runs": runs}
 
 
 async def _mark(database: Database, job: Job) -> None:
-    """One class-day, as the mutation does it."""
-    await attendance.mark(database, POLICY, job.teacher, gate.Once(None, "markAttendance", None), job.marking)
+    """One request, as its mutation does it."""
+    if len(job.markings) == 1:
+        await attendance.mark(database, POLICY, job.marker, gate.Once(None, "markAttendance", None), job.markings[0])
+        return
+    once = gate.Once(None, "markAttendances", None)
+    outcomes = await attendance.mark_all(database, POLICY, job.marker, once, job.markings)
+    if not all(isinstance(outcome, int) for outcome in outcomes):
+        raise RuntimeError(f"{outcomes}")
 
 
 POLICY = policies.load()
 
 
-async def _drive(
-    database: Database, jobs: Sequence[Job], deed: Callable[[Database, Job], Awaitable[None]]
-) -> dict[str, float]:
-    """Do the jobs, so many at once: the rate, latencies, and this process's processor time each, in milliseconds."""
+async def _drive(database: Database, jobs: Sequence[Job]) -> dict[str, float]:
+    """Do the jobs, so many at once: class-days a second, milliseconds a request, and of this process a class-day."""
     spent: list[float] = []
     left: Iterator[Job] = iter(jobs)
 
     async def work() -> None:
         for job in left:
             started = time.perf_counter()
-            await deed(database, job)
+            await _mark(database, job)
             spent.append(time.perf_counter() - started)
 
     started, used = time.perf_counter(), time.process_time()
@@ -96,20 +106,34 @@ async def _drive(
     passed, used = time.perf_counter() - started, time.process_time() - used
     spent.sort()
     p50, p99 = (spent[int(len(spent) * share)] * 1e3 for share in (0.5, 0.99))
-    return {"rate": len(jobs) / passed, "p50": p50, "p99": p99, "processor": used / len(jobs) * 1e3}
+    days = sum(len(job.markings) for job in jobs)
+    return {"rate": days / passed, "p50": p50, "p99": p99, "processor": used / days * 1e3}
 
 
-def _morning(classes: dict[str, list[int]], teachers: dict[str, Caller], at: int) -> list[Job]:
+def _one_by_one(classes: dict[str, list[int]], teachers: dict[str, Caller], at: int) -> list[Job]:
+    """A request for every class."""
+    return [Job(teachers[path], [marking]) for path, marking in _morning(classes, at)]
+
+
+def _together(classes: dict[str, list[int]], clerks: dict[str, Caller], at: int) -> list[Job]:
+    """A request for every school."""
+    found: dict[str, list[Marking]] = {}
+    for path, marking in _morning(classes, at):
+        found.setdefault(path.rpartition(".")[0], []).append(marking)
+    return [Job(clerks[school], markings) for school, markings in found.items()]
+
+
+def _morning(classes: dict[str, list[int]], at: int) -> list[tuple[str, Marking]]:
     """Every class on a day nobody has marked yet, in no order; one pupil in twenty was not simply present."""
     chance = random.Random(at)
     day = clock.today() - timedelta(days=at + mornings.BACK)
-    jobs = []
+    found = []
     for path, (key, *pupils) in classes.items():
         away = [pupil for pupil in pupils if chance.random() < AWAY]
         absentees = [Absentee(pupil, chance.choice(_KINDS), None) for pupil in away]
-        jobs.append(Job(teachers[path], Marking(key, day, absentees)))
-    chance.shuffle(jobs)
-    return jobs
+        found.append((path, Marking(key, day, absentees)))
+    chance.shuffle(found)
+    return found
 
 
 async def _classes(settings: Settings) -> dict[str, list[int]]:
@@ -126,22 +150,26 @@ async def _classes(settings: Settings) -> dict[str, list[int]]:
     return {row["path"]: [row["id"], *row["pupils"]] for row in rows}
 
 
-async def _teachers(settings: Settings, database: Database, classes: dict[str, list[int]]) -> dict[str, Caller]:
-    """A signed-in class teacher for every class."""
-    tokens = {path: f"token of {path}" for path in classes}
+async def _callers(
+    settings: Settings, database: Database, role: str, kind: str, paths: Sequence[str]
+) -> dict[str, Caller]:
+    """Somebody signed in under a role for every class, or every school."""
+    tokens = {path: f"token of {path}" for path in paths}
     hashes = [hashlib.sha256(token.encode()).digest() for token in tokens.values()]
+    table, column = {"class": ("classes", "class_id"), "school": ("schools", "school_id")}[kind]
     connection = await asyncpg.connect(settings.database_url)
     try:
         await connection.execute(
-            """WITH made AS (INSERT INTO accounts (username, name, must_change_password)
+            f"""WITH made AS (INSERT INTO accounts (username, name, must_change_password)
                    SELECT path, path, false FROM unnest($1::text[]) AS path RETURNING id, username),
-               granted AS (INSERT INTO grants (account_id, role, path, class_id)
-                   SELECT m.id, 'class_teacher', c.path, c.id FROM made m JOIN classes c ON c.path = m.username)
+               granted AS (INSERT INTO grants (account_id, role, path, {column})
+                   SELECT m.id, $3, c.path, c.id FROM made m JOIN {table} c ON c.path = m.username)
                INSERT INTO sessions (account_id, token_hash, expires_at)
                SELECT m.id, t.hash, now() + interval '1 day'
                FROM made m JOIN unnest($1::text[], $2::bytea[]) AS t(path, hash) ON t.path = m.username""",
             list(tokens),
             hashes,
+            role,
         )
         await connection.execute("ANALYZE; CHECKPOINT")
     finally:
@@ -160,7 +188,7 @@ async def _check(settings: Settings, classes: int) -> None:
             "audit WHERE action = 'attendance:mark'",
         ):
             found = await connection.fetchval(f"SELECT count(*) FROM {table}")
-            if found < classes * MORNINGS:
+            if found < 2 * classes * MORNINGS:
                 raise RuntimeError(f"{found} rows in {table}, {classes} classes, {MORNINGS} mornings")
     finally:
         await connection.close()
