@@ -81,7 +81,8 @@ def compile_candidates(compiler: Compiler) -> Plan:
     A candidate in the caller's reach is shown under the role's masks; of one out of reach only what agrees, and the
     office to call.
     """
-    keys = func.unnest(compiler.bind(lambda call: call.given["keys"], ARRAY(BigInteger))).table_valued("id").render_derived(name="k")
+    given = compiler.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
+    keys = func.unnest(given).table_valued("id").render_derived(name="k")
     record = ProblemRecord.__table__.alias("r")
     pupil, other = Student.__table__.alias("s"), Student.__table__.alias("c")
     same_person = and_(

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tuned
@@ -14,7 +15,7 @@ from hub import clock, identity, problems, sample
 from hub.settings import Settings
 from tests.conftest import Ask
 from tests.desk import BORN, SCHOOL, Desk, make_id, make_nameless, make_row
-from tests.province import SCHOOLS, Province, make_student
+from tests.province import SCHOOLS, Province, make_caller, make_student
 
 OPEN = """SELECT s.name, r.kind FROM problem_records r JOIN students s ON s.id = r.student_id WHERE r.state = 'OPEN'
           ORDER BY 1, 2"""
@@ -361,3 +362,37 @@ async def test_in_a_planted_province_exactly_the_planted_problems_are_found(
     assert found == {(truth.kind, number) for truth in planted.truth for number in truth.student_numbers}
     assert len(found) == len(rows) > 50
     assert told[-1] == (3_000, 3_000)
+
+
+ROOTS = [
+    ("query($id: ID!) { problemRecord(id: $id) { kind } }", True),
+    ('{ problemRecords(within: "140105") { totalCount } }', False),
+]
+
+
+@pytest.mark.parametrize(("query", "one"), ROOTS)
+async def test_four_callers_of_the_roots(
+    ask: Ask,
+    http: httpx.AsyncClient,
+    province: Province,
+    system: asyncpg.Connection,
+    record: int,
+    query: str,
+    one: bool,
+) -> None:
+    await make_caller(system, province, "reviewerB", [("reviewer", "140106")])
+    before = await system.fetchval("SELECT count(*) FROM audit")
+
+    async def raw(key: int, within: str = "140105") -> bytes:
+        headers = {"authorization": f"Bearer {province.tokens['reviewerB']}"}
+        body = {"query": query.replace("140105", within), "variables": {"id": f"problem:{key}"} if one else {}}
+        return (await http.post("/graphql", json=body, headers=headers)).content
+
+    given = {"id": f"problem:{record}"} if one else {}
+    for caller, code in ((None, "UNAUTHENTICATED"), ("dash", "FORBIDDEN"), ("reviewerB", "NOT_FOUND")):
+        answer = await ask(caller, query, given)
+        assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+    assert await raw(record) == await raw(999_999, "149999")
+    assert await system.fetchval("SELECT count(*) FROM audit") == before + 4
+    assert "errors" not in await ask("reviewerA", query, given)
+    assert await system.fetchval("SELECT count(*) FROM audit") == before + 4

@@ -29,6 +29,8 @@ from loaders.plan import Call, Plan
 from loaders.selection import Document, Selected
 from schema.attendance import UNMARKED
 from schema.case import ORDERS
+from schema.problem import FILTERS as RECORD_FILTERS
+from schema.problem import ORDERS as RECORD_ORDERS
 from schema.student import STATES
 from tests.conftest import Ask
 from tests.province import COUNTY_B, Province, make_caller, make_day, make_student
@@ -41,6 +43,7 @@ LISTS = {
     "schoolClasses": "SchoolClass",
     "students": "Student",
     "cases": "Case",
+    "problemRecords": "ProblemRecord",
 }
 
 
@@ -68,8 +71,10 @@ def plan_of(app: Starlette, caller: Caller, query: str, given: dict[str, Any]) -
 def compile_root(compiler: Compiler, field: Selected, call: Call) -> Plan:
     if field.name in LISTS:
         graph = GRAPHS[LISTS[field.name]]
-        filters = {"students": {"states": STATES}, "schoolClasses": UNMARKED}.get(field.name, {})
-        many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters, ORDERS if field.name == "cases" else {})
+        every = {"students": {"states": STATES}, "schoolClasses": UNMARKED, "problemRecords": RECORD_FILTERS}
+        filters = every.get(field.name, {})
+        orders = {"cases": ORDERS, "problemRecords": RECORD_ORDERS}.get(field.name, {})
+        many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters, orders)
         return compiler.root_list(graph, field, many, lambda _: true())
     graph = GRAPHS[KINDS[field.name]]
     [(name, value)] = [(name, value) for name, value in call.arguments(field).items() if value is not None]
@@ -112,6 +117,9 @@ async def caller_of(app: Starlette, province: Province, name: str) -> Caller:
 CALLERS = ["prov", "city", "countyA", "countyB", "schoolA1", "teacherA1-1", "reviewerA", "dash", "two"]
 PUPIL = "name idNumber phone presentAddress ethnicGroup { code name } guardians { position name relation { name } }"
 DOCUMENTS = [
+    """{ problemRecords(where: {states: [OPEN]}, orderBy: NEWEST, first: 50) { totalCount
+       nodes { kind student { name sex school { name headName problemRecords { totalCount } } } } } }""",
+    "{ schools(first: 9) { nodes { problemCounts { kind open } problemRecords(first: 3) { nodes { kind } } } } }",
     EVERY_EDGE.replace("headcounts { students }", "since"),
     f"query($id: ID!) {{ student(id: $id) {{ {PUPIL} schoolClass {{ name grade school {{ name headName }} }} }} }}",
     f"{{ students(first: 99) {{ totalCount nodes {{ {PUPIL} }} }} }}",
@@ -146,6 +154,8 @@ async def test_row_security_answers_as_the_compiler_does(
         await make_day(system, province, "A1-1", date(2026, 3, at), **kinds)
         await make_day(system, province, "B1-1", date(2026, 3, at + 1), b1_1_1="ABSENT")
     await system.execute("UPDATE absences SET path = $1 WHERE kind = 'LATE'", province.paths["A2-2"])
+    await system.execute("UPDATE students SET id_number = NULL, name = '同名'")
+    await system.execute("SELECT detect_problems((SELECT array_agg(id) FROM students), '{}')")
     role = "school_administrator"
     await make_caller(system, province, "two", [(role, province.paths["A1"]), ("county_administrator", COUNTY_B)])
     given = {"id": f"student:{province.ids['a1-1-9']}"} if "$id" in query else {}
