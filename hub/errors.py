@@ -93,6 +93,12 @@ class TooLarge(HubError):
     status = 413
 
 
+class RateLimited(HubError):
+    """Too often in too short a time; the text names the limit."""
+
+    status = 429
+
+
 class Unavailable(HubError):
     """The hub cannot answer now; the same request may succeed later."""
 

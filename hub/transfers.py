@@ -16,7 +16,7 @@ from hub import cases, gate, identity, paths, placements
 from hub.caller import Caller
 from hub.cases import OpenCase
 from hub.db import Database
-from hub.errors import BadInput, Conflict, HubError, NotFound, Unavailable
+from hub.errors import BadInput, Conflict, HubError, NotFound, RateLimited
 from hub.models import Audit, School
 from hub.terms import CaseKind, EnrolmentState, Outcome, Side, Slot
 from policies import Action, Policy
@@ -105,7 +105,7 @@ async def request(
     Whoever the number and the name do not fit together, or fit more than one, is answered alike; after
     `lookup_attempts` such answers in an hour an account is answered no more. While the case is open the receiving
     school holds a preview of the pupil: it may know that it is this one.
-    Raises NotFound (also PUPIL_NOT_CONFIRMED), Forbidden, Unavailable RATE_LIMITED, BadInput, Conflict (ALREADY_HERE,
+    Raises NotFound (also PUPIL_NOT_CONFIRMED), Forbidden, RateLimited, BadInput, Conflict (ALREADY_HERE,
     OTHER_COUNTY, NOT_IN_SCHOOL, CLASS_CLOSED, WRONG_GRADE, PUPIL_CHANGED, and those of `cases.open_case`).
     """
     if len(why) > LONGEST_REASON:
@@ -209,7 +209,7 @@ async def _confirm(database: Database, policy: Policy, caller: Caller, school_id
         failed = (await connection.execute(_FAILED, account | {"action": CONFIRM})).scalar_one()
         limit = database.settings.lookup_attempts
         if failed >= limit:
-            return path, Unavailable("RATE_LIMITED", limit=limit)
+            return path, RateLimited("RATE_LIMITED", limit=limit)
         found = await _find(connection, pupil)
         refusal = None if found is not None else NotFound("PUPIL_NOT_CONFIRMED")
         entry = insert(Audit).values(
