@@ -138,42 +138,32 @@ PUPIL = st.tuples(st.none() | st.integers(1, 3), st.integers(1, 2), st.integers(
 
 @tuned(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.lists(PUPIL, min_size=2, max_size=6), changes=st.lists(st.tuples(st.integers(0, 5), PUPIL), max_size=6))
-def test_after_any_changes_the_records_are_what_holding_all_against_all_finds(
-    start: list[Pupil], changes: list[tuple[int, Pupil]], pupils_of: Any
+async def test_after_any_changes_the_records_are_what_holding_all_against_all_finds(
+    province: Province, system: asyncpg.Connection, start: list[Pupil], changes: list[tuple[int, Pupil]]
 ) -> None:
-    pupils_of(start, changes)
-
-
-@pytest.fixture
-def pupils_of(province: Province, system: asyncpg.Connection) -> Any:
-    loop = asyncio.get_event_loop()
-
-    async def check(start: list[Pupil], changes: list[tuple[int, Pupil]]) -> None:
-        await system.execute("DELETE FROM problem_records")
-        ids = []
-        for at, pupil in enumerate(start):
-            short = f"h{len(province.numbers)}"
-            ids.append(await make_student(system, province, short, "A1-1" if at % 2 else "B1-1", **values(pupil)))
-        await detect(system, *ids)
-        now = list(start)
-        for at, pupil in [(at, pupil) for at, pupil in changes if at < len(start)]:
-            now[at] = pupil
-            given = values(pupil)
-            await system.execute(
-                "UPDATE students SET id_number = $2, name = $3, birth_date = $4 WHERE id = $1",
-                ids[at],
-                given["id_number"],
-                given["name"],
-                given["birth_date"],
-            )
-            await detect(system, ids[at])
-        rows = await system.fetch("SELECT student_id, kind FROM problem_records WHERE state = 'OPEN'")
-        assert {(ids.index(row["student_id"]), row["kind"]) for row in rows} == oracle(now)
-        for table in ("problem_records", "placements", "guardians", "student_versions"):
-            await system.execute(f"DELETE FROM {table} WHERE student_id = ANY ($1)", ids)
-        await system.execute("DELETE FROM students WHERE id = ANY ($1)", ids)
-
-    return lambda start, changes: loop.run_until_complete(check(start, changes))
+    await system.execute("DELETE FROM problem_records")
+    ids = []
+    for at, pupil in enumerate(start):
+        short = f"h{len(province.numbers)}"
+        ids.append(await make_student(system, province, short, "A1-1" if at % 2 else "B1-1", **values(pupil)))
+    await detect(system, *ids)
+    now = list(start)
+    for at, pupil in [(at, pupil) for at, pupil in changes if at < len(start)]:
+        now[at] = pupil
+        given = values(pupil)
+        await system.execute(
+            "UPDATE students SET id_number = $2, name = $3, birth_date = $4 WHERE id = $1",
+            ids[at],
+            given["id_number"],
+            given["name"],
+            given["birth_date"],
+        )
+        await detect(system, ids[at])
+    rows = await system.fetch("SELECT student_id, kind FROM problem_records WHERE state = 'OPEN'")
+    assert {(ids.index(row["student_id"]), row["kind"]) for row in rows} == oracle(now)
+    for table in ("problem_records", "placements", "guardians", "student_versions"):
+        await system.execute(f"DELETE FROM {table} WHERE student_id = ANY ($1)", ids)
+    await system.execute("DELETE FROM students WHERE id = ANY ($1)", ids)
 
 
 def values(pupil: Pupil) -> dict[str, Any]:
