@@ -42,6 +42,7 @@ _COLUMNS = {
     "idNumber": "id_number",
     "studentNumber": "student_number",
 }
+_SCHOOL = {"schoolName": "name", "schoolCode": "code"}
 
 
 class CandidateLoader(DataLoader[int, list[dict[str, Any]]]):
@@ -83,17 +84,19 @@ def compile_candidates(compiler: Compiler) -> Plan:
     """
     given = compiler.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
     keys = func.unnest(given).table_valued("id").render_derived(name="k")
-    record = ProblemRecord.__table__.alias("r")
+    record, school, county = (
+        model.__table__.alias(name) for model, name in ((ProblemRecord, "r"), (School, "h"), (Place, "p"))
+    )
     pupil, other = Student.__table__.alias("s"), Student.__table__.alias("c")
     same_person = and_(
         other.c.name == pupil.c.name, other.c.sex == pupil.c.sex, other.c.birth_date == pupil.c.birth_date
     )
     agreeing = _agreement(pupil, other)
     near = (
-        select(*_columns(compiler, other), _listed(agreeing).label("agreement"))
+        select(*_columns(compiler, other, school, county), _listed(agreeing).label("agreement"))
         .select_from(other)
-        .join(School.__table__.alias("h"), literal_column("h.id") == other.c.school_id)
-        .join(Place.__table__.alias("p"), literal_column("p.id") == literal_column("h.located_in_id"))
+        .join(school, school.c.id == other.c.school_id)
+        .join(county, county.c.id == school.c.located_in_id)
         .where(
             other.c.id != pupil.c.id,
             other.c.state != literal_column(f"'{EnrolmentState.DELETED}'"),
@@ -118,7 +121,7 @@ def compile_candidates(compiler: Compiler) -> Plan:
     return compiler.finish(query)
 
 
-def _columns(compiler: Compiler, other: FromClause) -> list[ColumnElement[Any]]:
+def _columns(compiler: Compiler, other: FromClause, school: FromClause, county: FromClause) -> list[ColumnElement[Any]]:
     """The candidate's own data where the caller reaches it, its office always."""
     may = compiler.may("student", Action.READ)
     inside = compiler.within(other.c.path) if may else false()
@@ -129,9 +132,8 @@ def _columns(compiler: Compiler, other: FromClause) -> list[ColumnElement[Any]]:
         access = compiler.policy.access(compiler.role, "student", name)
         value = {Access.READ: other.c[column], Access.MASK: _masked(name, other), Access.DENY: null()}[access]
         found.append(_inside(inside, value).label(name))
-    for name, text in (("schoolName", "h.name"), ("schoolCode", "h.code")):
-        found.append(_inside(inside, literal_column(text)).label(name))
-    return [*found, literal_column("p.office").label("office"), literal_column("p.office_phone").label("officePhone")]
+    found += [_inside(inside, school.c[key]).label(name) for name, key in _SCHOOL.items()]
+    return [*found, county.c.office.label("office"), county.c.office_phone.label("officePhone")]
 
 
 def _masked(name: str, other: FromClause) -> ColumnElement[Any]:
