@@ -29,6 +29,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
 from hub import paths
@@ -92,6 +93,19 @@ class Compiler:
         seen = self.seen(graph, table)
         query = select(*self.columns(Row(graph, table, proven=True), field, (field.key,)))
         return self.finish(self.as_json(query.where(find(table), seen)))
+
+    def several(self, graph: Graph, field: Selected) -> Plan:
+        """The statement for objects by their ids (`keys` of the call): an array of JSON in their order, null for what
+        is not visible.
+        """
+        table, keys = graph.table.alias(self.name("t")), self.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
+        self.cost.size = lambda call: len(call.given["keys"])
+        wanted = func.unnest(keys).table_valued("id", with_ordinality="at").render_derived(name="k")
+        made = self.as_json(select(*self.columns(Row(graph, table, proven=True), field, (field.key,))).correlate(table))
+        found = table.c.id == wanted.c.id
+        rows = wanted.outerjoin(table, and_(found, self.seen(graph, table)))
+        answer = case((table.c.id.is_not(None), cast(made.scalar_subquery(), Text)), else_=null())
+        return self.finish(select(func.array_agg(aggregate_order_by(answer, wanted.c.at))).select_from(rows))
 
     def root_list(self, graph: Graph, field: Selected, many: Many, keep: Callable[[FromClause], Any]) -> Plan:
         """The statement for a connection over everything in scope that a predicate keeps."""

@@ -80,6 +80,19 @@ async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = N
     `shape` is whatever else changes the statement besides the selection; `given` are values its binds may ask for.
     Raises Forbidden, TooLarge, BadInput before any SQL; Unavailable when the database cannot answer.
     """
+    answer, plan = await _fetch(reading, info, compiling, shape, given)
+    return None if answer is None else Fragment(plan.rename(answer))
+
+
+async def several(reading: Reading, info: Any, compiling: Compile, *, shape: Any, keys: list[int]) -> list[str | None]:
+    """The finished JSON of objects by their ids, in their order; None for what is not visible. Raises as `run`."""
+    answer, plan = await _fetch(reading, info, compiling, shape, {"keys": keys})
+    return [None if one is None else plan.rename(one) for one in answer]
+
+
+async def _fetch(
+    reading: Reading, info: Any, compiling: Compile, shape: Any, given: dict[str, Any]
+) -> tuple[Any, Plan]:
     raw = getattr(info, "_raw_info", info)
     plan = _plan(reading, raw, compiling, shape)
     call = Call(reading.caller, reading.variables, reading.reader.settings, given, reading.rows)
@@ -90,7 +103,7 @@ async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = N
     async with reading.reader.database.reading() as connection:
         answer = await connection.fetchval(plan.sql, *values)
     reading.places.update({place.number: place for place in plan.places})
-    return None if answer is None else Fragment(plan.rename(answer))
+    return answer, plan
 
 
 def denied(reading: Reading) -> list[GraphQLError]:

@@ -14,7 +14,7 @@ from hub import cases, models, transfers
 from hub.terms import CaseKind, CaseState, RefusalReason, Side, StepState, Verdict
 from loaders import mask
 from loaders.declare import Expression, Filter, Order, column, graph, owned_list, up
-from schema.common import Connection, describe, key_of, typed_id
+from schema.common import Connection, Node, describe, key_of, typed_id
 from schema.context import HubInfo, argument
 from schema.query import After, Before, First, Last, Within, by_id, listed
 from schema.school import LazySchool
@@ -147,7 +147,7 @@ class CaseDecision:
 
 @graph(models.Case, "case", paths=("path", "other_path"))
 @strawberry.type(description="A piece of business that needs approval (业务).")
-class Case:
+class Case(Node):
     """A case, seen from either side of it."""
 
     id: strawberry.ID = column(typed_id("case"), "Opaque id (标识).")

@@ -126,6 +126,13 @@ class CountDimension(enum.Enum):
     STATE = strawberry.enum_value("STATE", description="Enrolment state (学籍状态).")
 
 
+@strawberry.interface(description="Whatever can be looked up by its id alone (对象).")
+class Node:
+    """An object with an id of its own."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque id (标识).")
+
+
 @strawberry.type(description="One option of a versioned code list (代码): the code and its present name.")
 class Code:
     """A code with its name."""

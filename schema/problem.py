@@ -13,7 +13,7 @@ from hub import models
 from hub.terms import EnrolmentState, ProblemKind, ProblemState, Resolution, Sex
 from loaders import candidates
 from loaders.declare import Filter, Order, argument, column, graph, loaded, up
-from schema.common import typed_id
+from schema.common import Node, typed_id
 
 if TYPE_CHECKING:
     from schema.student import Student
@@ -65,7 +65,7 @@ class Candidate:
 
 @graph(models.ProblemRecord, "problemRecord")
 @strawberry.type(description="What the register finds wrong with a pupil's identity (问题学籍).")
-class ProblemRecord:
+class ProblemRecord(Node):
     """A problem record."""
 
     id: strawberry.ID = column(typed_id("problem"), "Opaque id (标识).")

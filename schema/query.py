@@ -78,7 +78,7 @@ class Query:
         if id is not None:
             return await by_id(info, "Student", "student", id)
         reading = info.context.reads()
-        await _may(info, "Student")
+        await may(info, "Student")
         if reading.reader.policy.access(reading.caller.role, "student", "studentNumber") is not Access.READ:
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
         return await one(info, "Student", "student_number", student_number)
@@ -153,7 +153,7 @@ def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
 async def one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
     """One object by the value of a column. Raises Forbidden, NotFound for what is absent or out of reach."""
     reading = info.context.reads()
-    await _may(info, kind)
+    await may(info, kind)
     answer = await read.run(reading, info, lookup(kind, column), shape=column, key=key)
     return await found(info, f"{GRAPHS[kind].noun}:read", answer)
 
@@ -172,7 +172,7 @@ async def listed(
 ) -> Any:
     """A connection over everything of a type in reach, at or below a place. Raises Forbidden, NotFound."""
     reading = info.context.reads()
-    await _may(info, kind)
+    await may(info, kind)
     graph = GRAPHS[kind]
     if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
         return await found(info, f"{graph.noun}:read", None)
@@ -191,7 +191,7 @@ async def listed(
     return await read.run(reading, info, compile_list, shape=within is None, within=within)
 
 
-async def _may(info: HubInfo, kind: str) -> None:
+async def may(info: HubInfo, kind: str) -> None:
     """Refuse, and audit, a role that may read nothing of this type. Raises Forbidden."""
     noun = GRAPHS[kind].noun
     reading = info.context.reads()

@@ -11,7 +11,7 @@ from hub import models, paths
 from hub.terms import PlaceLevel
 from loaders.declare import Card, Kind, column, graph, many, up
 from schema.attendance import AttendanceCount, attendance_field
-from schema.common import Connection, typed_id
+from schema.common import Connection, Node, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 from schema.school import School
@@ -32,7 +32,7 @@ P = models.Place
     order=("path", "id"),
 )
 @strawberry.type(description="A place of the administrative tree (行政区划, GB/T 2260).")
-class Region:
+class Region(Node):
     """A province, city or county."""
 
     id: strawberry.ID = column(typed_id("region"), "Opaque id (标识).")

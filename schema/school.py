@@ -12,7 +12,7 @@ from hub import models, paths
 from hub.terms import Founder, Stage
 from loaders.declare import Card, Kind, coded, column, graph, many, owned_list, up
 from schema.attendance import UNMARKED, AttendanceCount, attendance_field, unmarked_argument
-from schema.common import Code, Connection, typed_id
+from schema.common import Code, Connection, Node, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 from schema.school_class import SchoolClass
@@ -33,7 +33,7 @@ S = models.School
     card=Card(view("campus_cards", *(bare(name) for name in ("id", "name", "path"))), frozenset({"id", "name"})),
 )
 @strawberry.type(description="A campus of a school (校区).")
-class Campus:
+class Campus(Node):
     """A campus."""
 
     id: strawberry.ID = column(typed_id("campus"), "Opaque id (标识).")
@@ -45,7 +45,7 @@ class Campus:
 
 @graph(models.Grade, "grade")
 @strawberry.type(description="A grade a school runs in a school year (年级).")
-class Grade:
+class Grade(Node):
     """A grade."""
 
     id: strawberry.ID = column(typed_id("grade"), "Opaque id (标识).")
@@ -77,7 +77,7 @@ class SchoolStage:
     order=("path", "id"),
 )
 @strawberry.type(description="A school or teaching point (学校、教学点).")
-class School:
+class School(Node):
     """A school."""
 
     id: strawberry.ID = column(typed_id("school"), "Opaque id (标识).")

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from hub import models
 from loaders.declare import Card, Kind, coded, column, graph, many, up
 from schema.attendance import DAYS, AttendanceCount, ClassDay, attendance_field, days_arguments
-from schema.common import Code, Connection, typed_id
+from schema.common import Code, Connection, Node, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.student import STATES, Student, states_argument
 
@@ -40,7 +40,7 @@ def _grades(row: FromClause) -> ColumnElement[Any]:
     order=("path", "id"),
 )
 @strawberry.type(description="A class (班级).")
-class SchoolClass:
+class SchoolClass(Node):
     """A class."""
 
     id: strawberry.ID = column(typed_id("class"), "Opaque id (标识).")

@@ -16,7 +16,7 @@ from hub.terms import EnrolmentState, Sex
 from loaders import mask
 from loaders.declare import Card, Filter, Kind, argument, coded, column, graph, many, owned_list, up
 from schema.attendance import Absence
-from schema.common import Code, Connection, typed_id
+from schema.common import Code, Connection, Node, typed_id
 from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Placement:
     order=("path", "id"),
 )
 @strawberry.type(description="A pupil's status record (学籍), with the columns of the 71-column sheet.")
-class Student:
+class Student(Node):
     """A pupil."""
 
     id: strawberry.ID = column(typed_id("student"), "Opaque id (标识).")

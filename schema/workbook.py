@@ -8,7 +8,7 @@ import strawberry
 from hub import files, imports, models
 from hub.terms import ImportState
 from loaders.declare import column, graph, up
-from schema.common import key_of, typed_id
+from schema.common import Node, key_of, typed_id
 from schema.context import HubInfo, argument
 from schema.school import LazySchool
 from schema.write import written
@@ -18,7 +18,7 @@ I = models.Import  # noqa: E741 -- the table of this file
 
 @graph(models.Import, "import")
 @strawberry.type(description="One workbook read into the register (导入批次).")
-class Import:
+class Import(Node):
     """An import."""
 
     id: strawberry.ID = column(typed_id("import"), "Opaque id (标识).")

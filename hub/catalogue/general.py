@@ -311,6 +311,13 @@ GENERAL: dict[str, Message] = {
         "请在表头下面逐行填写学生信息。",
         "Fill in one row per pupil below the header.",
     ),
+    "TOO_MANY_IDS": Message(
+        "TOO_LARGE",
+        "一次最多查询 {limit} 个标识。",
+        "At most {limit} ids are looked up at once.",
+        "请分批查询。",
+        "Ask in several requests.",
+    ),
     "BAD_KEY": Message(
         "BAD_INPUT",
         "幂等键不符合要求。",
