@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hub.errors import Unavailable
@@ -123,7 +125,7 @@ async def _as_it_is(_: asyncpg.Connection) -> None:
 
 
 def _engine(way: Door, settings: Settings) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(
             way.url, server_settings=way.session, timeout=settings.pool_timeout, statement_cache_size=200
@@ -131,6 +133,16 @@ def _engine(way: Door, settings: Settings) -> AsyncEngine:
         pool_size=settings.write_pool,
         max_overflow=0,
         pool_timeout=settings.pool_timeout,
-        pool_pre_ping=True,
         hide_parameters=True,
     )
+    event.listen(engine.sync_engine, "checkout", _alive)
+    return engine
+
+
+def _alive(dbapi_connection: Any, *_: Any) -> None:
+    """Refuse a pooled connection that the server has closed; the pool opens another.
+
+    asyncpg knows without asking: a ping would cost every deed three round trips.
+    """
+    if dbapi_connection.driver_connection.is_closed():
+        raise DisconnectionError

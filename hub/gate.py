@@ -21,22 +21,8 @@ from hub.models import Audit
 from hub.terms import Outcome
 from policies import Action, Policy
 
-_SCOPE = text(
-    """SELECT set_config('hub.low', :low, true), set_config('hub.high', :high, true),
-              set_config('hub.roots', :roots, true), set_config('hub.account', :account, true)"""
-)
-# Without parameters, so that it is planned once and not for each caller anew.
-_LEASES = text(
-    """SELECT set_config('hub.leased', coalesce((SELECT array_agg(student_id)::text FROM leases
-                      WHERE view = 'RECORD' AND since <= now() AND now() < until
-                        AND (account_id = current_setting('hub.account')::bigint
-                             OR office = ANY (current_setting('hub.roots')::text[]))), ''), true)"""
-)
-_STILL_HELD = text(
-    """SELECT g.path FROM sessions s JOIN grants g USING (account_id)
-       WHERE s.id = :session AND s.ended_at IS NULL AND s.expires_at > now()
-         AND g.role = :role AND g.since <= now() AND (g.until IS NULL OR now() < g.until) FOR SHARE"""
-)
+_ENTER = text("SELECT enter(:low, :high, :roots, :account)")
+_STILL_HELD = text("SELECT still_held(:low, :high, :roots, :account, :session, :role)")
 _RECORD = text(
     """WITH entry AS (
            INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
@@ -72,7 +58,6 @@ async def writing(
     place = path if isinstance(path, str) else None
     try:
         async with database.app.begin() as connection:
-            await scope(connection, caller)
             await _again(connection, caller)
             if not isinstance(path, str):
                 place = await path(connection)
@@ -97,15 +82,17 @@ async def writing(
 
 async def scope(connection: AsyncConnection, caller: Caller) -> None:
     """Tell row security who acts where, for this transaction only."""
+    await connection.execute(_ENTER, _scope_of(caller))
+
+
+def _scope_of(caller: Caller) -> dict[str, str]:
     roots = caller.roots
-    values = {
+    return {
         "low": min(roots, default=""),
         "high": max(map(paths.end, roots), default=""),
         "roots": "{" + ",".join(roots) + "}",
         "account": str(caller.account.id),
     }
-    await connection.execute(_SCOPE, values)
-    await connection.execute(_LEASES)
 
 
 async def record(
@@ -211,7 +198,8 @@ async def refuse(database: Database, caller: Caller, action: str, path: str | No
 
 
 async def _again(connection: AsyncConnection, caller: Caller) -> None:
-    asked = {"session": caller.account.session_id, "role": caller.role}
+    """Scope the transaction, and read session and grants again, locked against a revocation."""
+    asked = _scope_of(caller) | {"session": caller.account.session_id, "role": caller.role}
     held = (await connection.execute(_STILL_HELD, asked)).scalars().all()
     if not all(any(paths.inside(root, path) for path in held) for root in caller.roots):
         raise Unauthenticated("UNAUTHENTICATED")

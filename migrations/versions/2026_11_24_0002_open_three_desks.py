@@ -138,6 +138,29 @@ BEGIN
       AND EXISTS (SELECT FROM cases WHERE id = of_case AND {SEEN["cases"]});
 END $$"""
 
+# Run as the caller, hub_app, under row security: they only save round trips, and are planned once a connection.
+ENTER = """
+CREATE FUNCTION enter(low text, high text, roots text, account text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, public AS $$
+BEGIN
+    PERFORM set_config('hub.low', low, true), set_config('hub.high', high, true),
+            set_config('hub.roots', roots, true), set_config('hub.account', account, true);
+    PERFORM set_config('hub.leased', coalesce((
+        SELECT array_agg(l.student_id)::text FROM leases l
+        WHERE l.view = 'RECORD' AND l.since <= now() AND now() < l.until
+          AND (l.account_id = current_setting('hub.account')::bigint
+               OR l.office = ANY (current_setting('hub.roots')::text[]))), ''), true);
+END $$"""
+STILL_HELD = """
+CREATE FUNCTION still_held(low text, high text, roots text, account text, session bigint, as_role text)
+RETURNS SETOF text LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    PERFORM enter(low, high, roots, account);
+    RETURN QUERY SELECT g.path FROM sessions s JOIN grants g USING (account_id)
+        WHERE s.id = session AND s.ended_at IS NULL AND s.expires_at > now()
+          AND g.role = as_role AND g.since <= now() AND (g.until IS NULL OR now() < g.until) FOR SHARE;
+END $$"""
+INVOKED = {"enter(text, text, text, text)": ENTER, "still_held(text, text, text, text, bigint, text)": STILL_HELD}
 FUNCTIONS = {
     "end_previews(bigint)": END_PREVIEWS,
     "detect_problems(bigint[], bigint[])": DETECT,
@@ -397,6 +420,10 @@ def upgrade() -> None:
         op.execute(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO hub_app, hub_system")
         op.execute(f"ALTER FUNCTION {name} OWNER TO hub_system")
+    for name, body in INVOKED.items():
+        op.execute(sa.text(body.replace("::", "\\:\\:")))
+        op.execute(f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {name} TO hub_app")
     for card, table in CARDS.items():
         op.execute(f"CREATE VIEW {card} WITH (security_barrier) AS SELECT id, name, path FROM {table}")
         op.execute(f"GRANT SELECT ON {card} TO hub_app, hub_read")
@@ -443,6 +470,8 @@ def downgrade() -> None:
     for name in FUNCTIONS:
         op.execute(f"DROP FUNCTION {name}")
     op.execute("SET ROLE hub_owner")
+    for name in INVOKED:
+        op.execute(f"DROP FUNCTION {name}")
     op.execute("DROP POLICY hub_app_open ON leases")
     op.execute("REVOKE INSERT ON leases FROM hub_app")
     op.execute("REVOKE INSERT, UPDATE ON school_stages FROM hub_app")
