@@ -14,7 +14,7 @@ from hub import cases, clock, codes, gate, identity, names, placements, problems
 from hub.caller import Caller
 from hub.cases import OpenCase
 from hub.db import Database
-from hub.errors import BadInput, Conflict, NotFound
+from hub.errors import BadInput, Conflict
 from hub.intake import values
 from hub.intake.sheet import BY_SLOT
 from hub.models import ProblemRecord, School, Student
@@ -65,8 +65,13 @@ async def resolve(
     RECORD_CLOSED, CASE_OPEN, NO_AUTHORITY; BadInput RESOLUTION_NOT_ASKED, EVIDENCE_REQUIRED, CHANGE_REQUIRED,
     CHANGE_NOT_WANTED, NOTE_REQUIRED, NOTE_TOO_LONG and the faults of the values.
     """
-    path = await _path(database, caller, record_id)
-    async with gate.writing(database, policy, caller, "problemRecord", Action.RESOLVE, path) as connection:
+    query = select(ProblemRecord.path).where(ProblemRecord.id == record_id)
+
+    async def find(connection: AsyncConnection) -> str | None:
+        path: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return path
+
+    async with gate.writing(database, policy, caller, "problemRecord", Action.RESOLVE, find) as connection:
 
         async def deed() -> list[int]:
             record = await _open(connection, record_id, version)
@@ -111,18 +116,6 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
 
 
 cases.KINDS[CaseKind.PROBLEM_RESOLUTION] = cases.Kind(Slot.PROBLEM, effect)
-
-
-async def _path(database: Database, caller: Caller, record_id: int) -> str:
-    query = select(ProblemRecord.path).where(ProblemRecord.id == record_id)
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        path = (await connection.execute(query)).scalar_one_or_none()
-    if path is None:
-        refusal = NotFound()
-        await gate.refuse(database, caller, "problemRecord:resolve", None, refusal)
-        raise refusal
-    return str(path)
 
 
 async def _open(connection: AsyncConnection, record_id: int, version: int | None) -> Any:
