@@ -168,13 +168,11 @@ async def test_only_hub_system_may_follow(settings: Settings) -> None:
 
 
 async def test_the_tail_is_read_by_its_index(system: asyncpg.Connection) -> None:
-    for _ in range(200):
-        await system.execute(
-            "INSERT INTO outbox (kind, object) SELECT 'TEST', n::text FROM generate_series(1, 50) AS n"
-        )
-    await system.execute("ANALYZE outbox")
-    middle = await system.fetchrow("SELECT xid::text, id FROM outbox ORDER BY xid, id OFFSET 5000 LIMIT 1")
-    plan = await system.fetch(f"EXPLAIN {outbox._TAIL}", *middle, 10)
+    async with system.transaction():
+        # Whoever still runs makes the planner expect no rows, and a sort of none costs nothing: ask what is possible.
+        for way in ("sort", "seqscan", "bitmapscan"):
+            await system.execute(f"SET LOCAL enable_{way} = off")
+        plan = await system.fetch(f"EXPLAIN {outbox._TAIL}", "1000", 5, 10)
     assert any("ix_outbox_xid" in row[0] for row in plan)
     assert not any("Sort" in row[0] or "Seq Scan" in row[0] for row in plan)
 
