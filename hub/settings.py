@@ -38,6 +38,7 @@ class Settings:
     row_limit: int = knob(60_000, "Rows of an imported workbook.")
     attendance_days: int = knob(30, "Days back that attendance may still be marked.")
     page_limit: int = knob(200, "Nodes of one page of a connection.")
+    filter_limit: int = knob(500, "Values in one list of a filter.")
     batch_limit: int = knob(5_000, "Keys that one look-up of a loaded field takes at most.")
     row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")

@@ -33,14 +33,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.types import TypeEngine
 
 from hub import paths
-from hub.models import Code, Lease
+from hub.models import Code, Lease, Student
 from hub.terms import LeaseView
 from loaders import seam
 from loaders.connection import Page
 from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Loaded, Many, Up
 from loaders.plan import Bind, Cost, Denial, Plan
 from loaders.selection import Document, Selected
-from policies import Access, Action, Policy
+from policies import Access, Action, Policy, Reach
 
 _DIALECT = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
 _LONGEST_ALIAS = 63
@@ -57,8 +57,10 @@ class Row:
     columns: FromClause
     proven: bool
     card: FromClause | None = None
-    leased: bool = False
-    """Whether a lease of the whole record opens it as well."""
+    pupil: ColumnElement[int] | None = None
+    """The id of the pupil whose lease may have opened it: the row's own, or whose row it is."""
+    shown: bool = False
+    """Whether it is seen in full, by place or by lease: what it owns is, too."""
 
     @property
     def near(self) -> FromClause:
@@ -90,9 +92,8 @@ class Compiler:
     def one(self, graph: Graph, field: Selected, find: Callable[[FromClause], ColumnElement[bool]]) -> Plan:
         """The statement for one object, found by a predicate and visible by path or, for a student, by lease."""
         table = graph.table.alias(self.name("t"))
-        seen = self.seen(graph, table)
-        query = select(*self.columns(Row(graph, table, proven=True), field, (field.key,)))
-        return self.finish(self.as_json(query.where(find(table), seen)))
+        query = select(*self.columns(self.found(graph, table), field, (field.key,)))
+        return self.finish(self.as_json(query.where(find(table), self.seen(graph, table))))
 
     def several(self, graph: Graph, field: Selected) -> Plan:
         """The statement for objects by their ids (`keys` of the call): an array of JSON in their order, null for what
@@ -101,17 +102,17 @@ class Compiler:
         table, keys = graph.table.alias(self.name("t")), self.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
         self.cost.size = lambda call: len(call.given["keys"])
         wanted = func.unnest(keys).table_valued("id", with_ordinality="at").render_derived(name="k")
-        made = self.as_json(select(*self.columns(Row(graph, table, proven=True), field, (field.key,))).correlate(table))
+        made = self.as_json(select(*self.columns(self.found(graph, table), field, (field.key,))).correlate(table))
         found = table.c.id == wanted.c.id
         rows = wanted.outerjoin(table, and_(found, self.seen(graph, table)))
         answer = case((table.c.id.is_not(None), cast(made.scalar_subquery(), Text)), else_=null())
         return self.finish(select(func.array_agg(aggregate_order_by(answer, wanted.c.at))).select_from(rows))
 
-    def root_list(self, graph: Graph, field: Selected, many: Many, keep: Callable[[FromClause], Any]) -> Plan:
+    def root_list(self, graph: Graph, field: Selected, keep: Callable[[FromClause], Any]) -> Plan:
         """The statement for a connection over everything in scope that a predicate keeps."""
         table = graph.table.alias(self.name("t"))
         where = [self.inside(graph, table), keep(table)]
-        return self.finish(Page(self, graph, field, many, table, where, (field.key,)).compile())
+        return self.finish(Page(self, graph, field, graph.order, table, where, (field.key,)).compile())
 
     def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
         """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement."""
@@ -122,14 +123,29 @@ class Compiler:
         )
 
     def inside(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
-        """The scope predicate of a type's row: one of the places it lies at is inside the caller's scope."""
-        return or_(*(self.within(table.c[name]) for name in graph.paths))
+        """The scope predicate of a type's row: one of the places it lies at is inside the caller's scope, or the
+        pupil whose it is.
+        """
+        if graph.owner is None:
+            return or_(*(self.within(table.c[name]) for name in graph.paths))
+        pupils = Student.__table__.alias(self.name("t"))
+        owned: Select[Any] = select(literal_column("1")).where(pupils.c.id == table.c[graph.owner])
+        return owned.where(self.within(pupils.c.path)).correlate(table).exists()
 
     def seen(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
         """The predicate for a row reached by its id: in scope, or leased to the caller."""
         reach = self.policy.decide(self.role, graph.noun, Action.READ)
         inside = self.inside(graph, table) if reach.on_path else false()
-        return inside | self._leased(table) if graph.noun == "student" and self.scoped else inside
+        pupil = _pupil(graph, table)
+        if pupil is None or not self.scoped:
+            return inside
+        # A right that holds by lease only still needs the pupil to be leased; row security knows leases by itself.
+        return inside | self._leased(pupil)
+
+    def found(self, graph: Graph, table: FromClause) -> Row:
+        """A row found by its id under `seen`: if a lease may have opened it, its place is not proven."""
+        pupil = _pupil(graph, table)
+        return Row(graph, table, proven=pupil is None, pupil=pupil, shown=True)
 
     def columns(self, row: Row, field: Selected, path: tuple[str, ...]) -> list[ColumnElement[Any]]:
         """The columns that answer what is selected under a field of an object type."""
@@ -161,9 +177,11 @@ class Compiler:
         """The object type a field answers with."""
         return typing.cast(GraphQLObjectType, get_named_type(field.definition.type))
 
-    def visible(self, graph: Graph, table: FromClause) -> Row:
-        """A row whose statement already carries, or does not need, the scope predicate."""
-        return Row(graph, table, proven=True)
+    def visible(self, graph: Graph, table: FromClause, owner: ColumnElement[int] | None = None) -> Row:
+        """A row whose statement already carries, or does not need, the scope predicate. `owner` is the pupil whose it
+        is, if a lease may have opened it.
+        """
+        return Row(graph, table, proven=owner is None, pupil=owner, shown=True)
 
     def may(self, noun: str, action: Action) -> bool:
         """Whether the role may do this with rows seen by place."""
@@ -190,11 +208,21 @@ class Compiler:
         if row.card is not None and field.name in row.card_fields and isinstance(declared, Column):
             return declared.expression(row.card)
         access = Access.READ if field.name == "id" else self.policy.access(self.role, graph.noun, field.name)
+        value = self._shown(row, field, declared, access)
+        if row.pupil is not None and access is not Access.READ:
+            opened = self.policy.access(self.role, graph.noun, field.name, leased=True)
+            full = self._shown(row, field, declared, opened) if opened is not access else None
+            if full is not None:
+                return case((self._leased(row.pupil), full), else_=null() if value is None else value)
+        return self._deny(row, field, path) if value is None else value
+
+    def _shown(self, row: Row, field: Selected, declared: Column | Coded, access: Access) -> ColumnElement[Any] | None:
+        """A field's value under an access, nothing if there is nothing to show."""
         if isinstance(declared, Coded):
-            return self._code(row, field, declared) if access is Access.READ else self._deny(row, field, path)
+            return self._code(row, field, declared) if access is Access.READ else None
         expression = {Access.READ: declared.expression, Access.MASK: declared.masked, Access.DENY: None}[access]
         if expression is None:
-            return self._deny(row, field, path)
+            return None
         return SCALARS.get(get_named_type(field.definition.type).name, _same)(expression(row.columns))
 
     def _code(self, row: Row, field: Selected, declared: Coded) -> ColumnElement[Any]:
@@ -217,12 +245,12 @@ class Compiler:
         if graph.card is None:
             raise TypeError(f"{field.name}: a type reached upwards needs a card")
         table, card = graph.table.alias(self.name("t")), graph.card.view.alias(self.name("t"))
-        far = Row(graph, table, proven=False, card=card, leased=declared.leased)
+        far = Row(graph, table, proven=False, card=card, pupil=card.c.id if declared.leased else None)
         full = and_(table.c.id == card.c.id, self._full(far))
         query = select(*self.columns(far, field, path)).select_from(card.outerjoin(table, full))
         query = query.where(card.c.id == declared.key(row.columns)).correlate(row.columns)
         if declared.leased:
-            query = query.where(table.c.id.is_not(None) | self._leased(card, views=list(LeaseView)))
+            query = query.where(table.c.id.is_not(None) | self._leased(card.c.id, views=list(LeaseView)))
         return self.as_json(query).scalar_subquery()
 
     def _loaded(self, row: Row, field: Selected, declared: Loaded) -> ColumnElement[Any]:
@@ -248,22 +276,26 @@ class Compiler:
     def _reached(self, row: Row, held: FromClause) -> ColumnElement[bool]:
         """The scope predicate of a row not proven yet, which a lease of the whole record may open too."""
         inside = self.inside(row.graph, held)
-        return inside | self._leased(held) if row.leased and self.scoped else inside
+        return inside | self._leased(row.pupil) if row.pupil is not None and self.scoped else inside
 
     def _many(self, row: Row, field: Selected, declared: Many, path: tuple[str, ...]) -> ColumnElement[Any]:
         graph = self._target(field)
-        if not self.may(graph.noun, Action.READ):
+        reach = self.policy.decide(self.role, graph.noun, Action.READ)
+        owner = row.pupil if declared.kind is Kind.OWNED else None
+        if not reach.on_path and (owner is None or reach is not Reach.SIDES):
             return self._deny(row, field, path, graph.noun)
         table = graph.table.alias(self.name("t"))
         where = [declared.join(row.near, table)]
-        if declared.kind is Kind.OWNED and not row.proven:
+        if owner is not None and not reach.on_path:
+            where.append(self._leased(owner))
+        elif declared.kind is Kind.OWNED and not (row.proven or row.shown):
             where.append(self._reached(row, row.near))
-        elif declared.kind is Kind.CROSS or not row.proven:
+        elif declared.kind is Kind.CROSS or (declared.kind is Kind.CHILD and not row.proven):
             where.append(self.inside(graph, table))
         kind = field.definition.type.of_type if is_non_null_type(field.definition.type) else field.definition.type
         if is_list_type(kind):
             return self._whole(row, graph, field, declared, table, where, path)
-        page = Page(self, graph, field, declared, table, where, path, row.near)
+        page = Page(self, graph, field, declared.order, table, where, path, row.near, owner)
         return page.compile().scalar_subquery()
 
     def _whole(
@@ -276,7 +308,7 @@ class Compiler:
         where: Sequence[ColumnElement[bool]],
         path: tuple[str, ...],
     ) -> ColumnElement[Any]:
-        query = select(*self.columns(Row(graph, table, proven=True), field, path)).where(*where)
+        query = select(*self.columns(self.visible(graph, table, row.pupil), field, path)).where(*where)
         return self.gathered(query.order_by(*(table.c[key] for key in declared.order)).correlate(row.near))
 
     def _counted(self, row: Row, field: Selected, declared: Counted, path: tuple[str, ...]) -> ColumnElement[Any]:
@@ -304,7 +336,9 @@ class Compiler:
         self._denials.append(Denial(path, noun or f"{row.graph.noun}.{field.name}"))
         return literal_column("NULL::text")
 
-    def _leased(self, student: FromClause, views: Sequence[LeaseView] = (LeaseView.RECORD,)) -> ColumnElement[bool]:
+    def _leased(
+        self, pupil: ColumnElement[int], views: Sequence[LeaseView] = (LeaseView.RECORD,)
+    ) -> ColumnElement[bool]:
         held = bindparam("account", type_=BigInteger)
         self._binds["account"] = lambda call: call.caller.account.id
         offices = bindparam("offices", type_=postgresql.ARRAY(Text))
@@ -313,12 +347,8 @@ class Compiler:
         wide = leases.c.view.in_([literal_column(f"'{view}'") for view in views])
         live = and_(leases.c.since <= func.now(), func.now() < leases.c.until, wide)
         mine = (leases.c.account_id == held) | (leases.c.office == func.any(offices))
-        return (
-            select(literal_column("1"))
-            .where(leases.c.student_id == student.c.id, live, mine)
-            .correlate(student)
-            .exists()
-        )
+        found: Select[Any] = select(literal_column("1")).where(leases.c.student_id == pupil, live, mine)
+        return found.correlate_except(leases).exists()
 
     def _root(self, at: int, *, first: bool) -> ColumnElement[str]:
         name = f"root{at}" if first else f"end{at}"
@@ -345,6 +375,13 @@ class Compiler:
         order = compiled.positiontup or []
         binds = tuple(self._binds.get(name) or _constant(constants[name]) for name in order)
         return Plan(str(compiled), binds, tuple(self._denials), tuple(self._renames), self.cost, tuple(self._places))
+
+
+def _pupil(graph: Graph, table: FromClause) -> ColumnElement[int] | None:
+    """The id of the pupil a lease of whom opens a row found by its id: the row's own, or whose row it is."""
+    if graph.noun == "student":
+        return table.c.id
+    return None if graph.owner is None else table.c[graph.owner]
 
 
 def _same(value: ColumnElement[Any]) -> ColumnElement[Any]:

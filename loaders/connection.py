@@ -16,23 +16,21 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from hub.errors import BadInput, Forbidden, TooLarge
+from hub.errors import BadInput, TooLarge
 from loaders import cursor
-from loaders.declare import Order
+from loaders.filters import Where
+from loaders.ordering import Ordering
 from loaders.plan import Call, Cost
 from loaders.selection import Selected
-from policies import Action
 
 if TYPE_CHECKING:
     from loaders.compiler import Compiler
-    from loaders.declare import Filter, Graph, Many
+    from loaders.declare import Graph
 
 DEFAULT_PAGE = 50
-NO_FILTERS = frozenset({"first", "after", "last", "before", "within", "orderBy"})
 _MOST_ARGUMENTS = 100
 EMPTY: ColumnElement[Any] = literal_column("'[]'::json")
 
@@ -55,34 +53,37 @@ def page_size(call: Call, field: Selected) -> int:
 
 
 class Page:
-    """One connection being compiled. `near` is the row that its predicate refers to, when it is nested."""
+    """One connection being compiled.
+
+    `near` is the row that its predicate refers to, when it is nested; `owner` the id of the pupil whose rows these are,
+    if a lease may have opened them.
+    """
 
     def __init__(
         self,
         compiler: Compiler,
         graph: Graph,
         field: Selected,
-        many: Many,
+        order: Sequence[str],
         table: FromClause,
         where: Sequence[ColumnElement[bool]],
         path: tuple[str, ...],
         near: FromClause | None = None,
+        owner: ColumnElement[int] | None = None,
     ) -> None:
         given = compiler.document.arguments(field)
         self.compiler = compiler
         self.graph = graph
         self.field = field
-        asked = given.get("orderBy")
-        order = many.orders.get(str(getattr(asked, "value", asked)), Order(many.order))
-        self.order = order.columns
-        self.descending = order.descending
+        self.order = Ordering(compiler, graph, order, given.get("orderBy"))
         self.table = table
-        self.where = [*where, *self._filters(many, given)]
+        self.where = [*where, Where(compiler, field).compile(graph, table)]
         self.path = path
         self.near = near
+        self.owner = owner
         self.backward = given.get("last") is not None
         self.resumed = given.get("before" if self.backward else "after") is not None
-        self.signature = f"{field.name}|{','.join(self.order)}|{self.descending}"
+        self.signature = f"{field.name}|{self.order}"
         self.size = compiler.bind(lambda call: page_size(call, field), BigInteger())
         self.nodes: dict[str, str] = {}
 
@@ -193,56 +194,34 @@ class Page:
         return query if self.near is None else query.correlate(self.near)
 
     def _row(self) -> Any:
-        return self.compiler.visible(self.graph, self.table)
+        return self.compiler.visible(self.graph, self.table, self.owner)
 
     def _ordered(self, query: Select[Any]) -> Select[Any]:
         return query.order_by(*self._directed())
 
     def _keys(self) -> list[ColumnElement[Any]]:
-        return [self.table.c[key] for key in self.order]
+        return [self.table.c[key.column] for key in self.order.keys]
 
     def _directed(self) -> list[ColumnElement[Any]]:
-        return [key.desc() if self.backward is not self.descending else key for key in self._keys()]
+        return self.order.directed(self.table, backward=self.backward)
 
     def _beyond(self) -> ColumnElement[bool]:
         if not self.resumed:
             return true()
-        keys, edge = tuple_(*self._keys()), tuple_(*(self._bound(at) for at in range(len(self.order))))
-        return keys < edge if self.backward is not self.descending else keys > edge
+        edge = [self._bound(at) for at in range(len(self.order.keys))]
+        return self.order.beyond(self.table, edge, backward=self.backward)
 
     def _bound(self, at: int) -> ColumnElement[Any]:
         name = "before" if self.backward else "after"
         kinds = [key.type for key in self._keys()]
 
         def value(call: Call) -> Any:
-            return cursor.decode(call, self.signature, call.arguments(self.field)[name], kinds)[at]
+            return cursor.decode(call, self.field, self.signature, call.arguments(self.field)[name], kinds)[at]
 
-        return self.compiler.bind(value, self.table.c[self.order[at]].type)
+        return self.compiler.bind(value, kinds[at])
 
     def _tie(self) -> ColumnElement[str]:
-        return self.compiler.bind(lambda call: cursor.binding(call, self.signature), Text())
-
-    def _filters(self, many: Many, given: dict[str, Any]) -> list[ColumnElement[bool]]:
-        """One predicate for each filter given, as an argument or in an input object; its value is a parameter."""
-        found: list[ColumnElement[bool]] = []
-        for name, value in given.items():
-            if name in NO_FILTERS or value is None:
-                continue
-            if isinstance(value, dict):
-                inner = [key for key, part in value.items() if part is not None]
-                found += [self._filter(many.filters[f"{name}.{key}"], name, key) for key in inner]
-            else:
-                found.append(self._filter(many.filters[name], name))
-        return found
-
-    def _filter(self, wanted: Filter, name: str, key: str | None = None) -> ColumnElement[bool]:
-        def value(call: Call) -> Any:
-            given = call.arguments(self.field)[name]
-            return wanted.value(given if key is None else given[key])
-
-        if wanted.tells is not None and not self.compiler.may(wanted.tells, Action.COUNT):
-            raise Forbidden("FORBIDDEN", action=f"{wanted.tells}:{Action.COUNT}")
-        return wanted.predicate(self.table, self.compiler.bind(value, wanted.kind))
+        return self.compiler.bind(lambda call: cursor.binding(call, self.field, self.signature), Text())
 
 
 def _object(answer: Sequence[ColumnElement[Any]], field: Selected) -> ColumnElement[Any]:

@@ -4,20 +4,25 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import MAXYEAR, date, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, ColumnElement, Date, SmallInteger, Text, cast, func, literal_column
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
 from hub.errors import BadInput
 from loaders.plan import Call
+from loaders.selection import Selected
 
 
-def binding(call: Call, signature: str) -> str:
-    """What ties a cursor to its caller and its query."""
-    tie = f"{call.caller.account.id}|{call.caller.role}|{signature}"
+def binding(call: Call, field: Selected, signature: str) -> str:
+    """What ties a cursor to its caller and its query: the field, its order, its filter and place."""
+    given = call.arguments(field)
+    about = {name: given.get(name) for name in ("where", "within") if given.get(name) is not None}
+    narrowed = orjson.dumps(about, default=str, option=orjson.OPT_SORT_KEYS).decode() if about else ""
+    tie = f"{call.caller.account.id}|{call.caller.role}|{signature}|{narrowed}"
     return hashlib.blake2b(tie.encode(), digest_size=9).hexdigest()
 
 
@@ -31,7 +36,7 @@ def encoded(tie: ColumnElement[str], keys: Sequence[ColumnElement[Any]]) -> Colu
     )
 
 
-def decode(call: Call, signature: str, text: str, kinds: Sequence[TypeEngine[Any]]) -> list[Any]:
+def decode(call: Call, field: Selected, signature: str, text: str, kinds: Sequence[TypeEngine[Any]]) -> list[Any]:
     """The sort keys in a cursor. Raises BadInput if it is damaged, another caller's or another query's."""
     try:
         keys: list[Any]
@@ -39,9 +44,15 @@ def decode(call: Call, signature: str, text: str, kinds: Sequence[TypeEngine[Any
     except (binascii.Error, ValueError, TypeError):
         raise BadInput("BAD_CURSOR") from None
     fits = len(keys) == len(kinds) and all(map(_fits, keys, kinds))
-    if tie != binding(call, signature) or not fits:
+    if tie != binding(call, field, signature) or not fits:
         raise BadInput("BAD_CURSOR")
-    return [date.fromisoformat(key) if isinstance(kind, Date) else key for key, kind in zip(keys, kinds, strict=True)]
+    return [_read(key, kind) for key, kind in zip(keys, kinds, strict=True)]
+
+
+def _read(key: Any, kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, Date):
+        return date.fromisoformat(key)
+    return datetime.fromisoformat(key) if isinstance(kind, TIMESTAMP) else key
 
 
 def _fits(key: Any, kind: TypeEngine[Any]) -> bool:
@@ -51,6 +62,8 @@ def _fits(key: Any, kind: TypeEngine[Any]) -> bool:
         return type(key) is int and -(2**bits) <= key < 2**bits
     if isinstance(kind, Date):
         return type(key) is str and _is_day(key)
+    if isinstance(kind, TIMESTAMP):
+        return type(key) is str and _is_moment(key)
     return type(key) is str and "\0" not in key
 
 
@@ -59,3 +72,11 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text) is not None
     except ValueError:
         return False
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return found.tzinfo is not None and 1 < found.year < MAXYEAR

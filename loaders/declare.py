@@ -9,12 +9,14 @@ from enum import Enum
 from typing import Any, TypeVar, cast
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Table, TableClause
+from sqlalchemy import ColumnElement, FromClause, Table, TableClause, Text, literal_column
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
+from hub.errors import BadInput
 from hub.models import Base
 
 METADATA = "loaders"
@@ -23,6 +25,24 @@ METADATA = "loaders"
 T = TypeVar("T", bound=type)
 Expression = Callable[[FromClause], ColumnElement[Any]]
 Join = Callable[[FromClause, FromClause], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedId:
+    """The id of a row as a typed opaque string: `student:123`. Callable as an expression."""
+
+    kind: str
+
+    def __call__(self, row: FromClause) -> ColumnElement[Any]:
+        """The id as SQL."""
+        return literal_column(f"'{self.kind}:'").concat(sql_cast(row.c.id, Text))
+
+    def read(self, given: Any) -> int:
+        """The number in a typed id. Raises BadInput if it is not an id of this kind."""
+        name, _, digits = str(given).partition(":")
+        if name != self.kind or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+            raise BadInput("BAD_ID", value=str(given)[:40], example=f"{self.kind}:123")
+        return int(digits)
 
 
 class Kind(Enum):
@@ -42,6 +62,8 @@ class Column:
 
     expression: Expression
     masked: Expression | None = None
+    exact: bool = False
+    """Whether it tells who somebody is: it is searched for whole, never by a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +86,15 @@ class Up:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter argument: the predicate it adds, its parameter's type, and how its value becomes that parameter."""
-
-    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool]]
-    kind: TypeEngine[Any]
-    value: Callable[[Any], Any] = lambda given: given
-    tells: str | None = None
-    """The noun that rows are told apart by, if it is not the list's own: only for who may count it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An order a list may be asked for: its columns (NOT NULL, the last unique), all the same way."""
-
-    columns: Sequence[str]
-    descending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Many:
-    """The rows that join this one, as a Relay connection (or a plain list of all, for small OWNED sets)."""
+    """The rows that join this one, as a Relay connection (or a plain list of all, for small OWNED sets).
+
+    `order` is the default one: columns, `-` before those that descend.
+    """
 
     kind: Kind
     join: Join
     order: Sequence[str]
-    filters: Mapping[str, Filter] = field(default_factory=dict)
-    """By argument; by `argument.field` for the fields of an input object."""
-    orders: Mapping[str, Order] = field(default_factory=dict)
-    """By the values of the argument `orderBy`, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +126,51 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Sort:
+    """A way to sort a list: a column that is never null, and the field that a role must be able to read for it."""
+
+    column: str
+    description: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A filter of a type beside those of its fields: its predicate over the row and the value, its GraphQL type.
+
+    `field` is the field a role must be able to read for it, `counts` the noun it must be able to count; `value` turns
+    what was given into the parameter and may raise BadInput.
+    """
+
+    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool]]
+    kind: TypeEngine[Any]
+    annotation: Any
+    description: str
+    field: str | None = None
+    counts: str | None = None
+    value: Callable[[Any], Any] = lambda given: given
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph type's ground: its table, its noun in the policy, and how its rows are ordered by default."""
+    """A graph type's ground: its table, its noun in the policy, how its rows are told apart, sorted, filtered, seen."""
 
     table: Table
     noun: str
+    type: type
     order: tuple[str, ...] = ("id",)
+    """How rows are sorted unless told: columns, `-` before those that descend."""
+    key: tuple[str, ...] = ("id",)
+    """The columns that tell two rows apart; they end every order."""
     card: Card | None = None
     paths: tuple[str, ...] = ("path",)
     """The columns that say where a row lies; one with several is seen from each of these places."""
-
-    @property
-    def placed(self) -> bool:
-        """Whether its rows lie at a path of their own."""
-        return self.paths[0] in self.table.c
+    owner: str | None = None
+    """The key of the pupil whose rows these are, if they are seen exactly as the pupil is."""
+    sorts: Mapping[str, Sort] = field(default_factory=dict)
+    """By the values of its order enum."""
+    extras: Mapping[str, Extra] = field(default_factory=dict)
+    """By the names in its filter input."""
 
 
 GRAPHS: dict[str, Graph] = {}
@@ -149,24 +182,42 @@ def graph(
     noun: str,
     *,
     order: Sequence[str] = ("id",),
+    key: Sequence[str] = ("id",),
     card: Card | None = None,
-    name: str | None = None,
     paths: Sequence[str] = ("path",),
+    owner: InstrumentedAttribute[Any] | None = None,
+    sorts: Mapping[str, Sort] | None = None,
+    extras: Mapping[str, Extra] | None = None,
 ) -> Callable[[T], T]:
     """Declare a Strawberry type to be answered from a table."""
 
     def declare(kind: T) -> T:
-        GRAPHS[name or kind.__name__] = Graph(cast(Table, model.__table__), noun, tuple(order), card, tuple(paths))
+        GRAPHS[kind.__name__] = Graph(
+            cast(Table, model.__table__),
+            noun,
+            kind,
+            tuple(order),
+            tuple(key),
+            card,
+            tuple(paths),
+            None if owner is None else owner.key,
+            sorts or {},
+            extras or {},
+        )
         return kind
 
     return declare
 
 
 def column(
-    source: InstrumentedAttribute[Any] | Expression, description: str, *, masked: Expression | None = None
+    source: InstrumentedAttribute[Any] | Expression,
+    description: str,
+    *,
+    masked: Expression | None = None,
+    exact: bool = False,
 ) -> Any:
     """A field that is a column, or an expression over the row."""
-    return _field(Column(_expression(source), masked), description)
+    return _field(Column(_expression(source), masked, exact), description)
 
 
 def coded(source: InstrumentedAttribute[Any], code_list: str, description: str) -> Any:
@@ -189,14 +240,11 @@ def many(
     join: Join,
     description: str,
     *,
-    order: Sequence[str] = ("id",),
-    filters: Mapping[str, Filter] | None = None,
-    orders: Mapping[str, Order] | None = None,
-    arguments: Sequence[StrawberryArgument] = (),
+    order: Sequence[str],
+    arguments: Sequence[StrawberryArgument],
 ) -> Any:
-    """A field that is a connection, paged by keyset over the `order` columns (NOT NULL, the last unique)."""
-    made = Many(kind, join, tuple(order), filters or {}, orders or {})
-    return _field(made, description, [*paging(), *arguments])
+    """A field that is a connection, paged by keyset over the `order` columns (NOT NULL)."""
+    return _field(Many(kind, join, tuple(order)), description, arguments)
 
 
 def owned_list(join: Join, description: str, *, order: Sequence[str]) -> Any:
@@ -224,16 +272,6 @@ def argument(name: str, annotation: Any, description: str, default: Any = None, 
         default=default,
         **rest,
     )
-
-
-def paging() -> list[StrawberryArgument]:
-    """The arguments of every connection."""
-    return [
-        argument("first", int | None, "How many from the front (每页数量); 50 unless told."),
-        argument("after", str | None, "Continue after this cursor (从此游标之后)."),
-        argument("last", int | None, "How many from the back (倒数数量)."),
-        argument("before", str | None, "Continue before this cursor (从此游标之前)."),
-    ]
 
 
 def _field(declaration: Declaration, description: str, arguments: Sequence[StrawberryArgument] = ()) -> Any:

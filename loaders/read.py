@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from aiodataloader import DataLoader
@@ -32,6 +33,7 @@ from loaders.selection import NO_VARIABLES, Document, Selected
 from policies import Policy
 
 Compile = Callable[[Compiler, Selected], Plan]
+_ABSENT, _GIVEN = "absent", "given"
 LOADERS: dict[str, Callable[..., DataLoader[Any, Any]]] = {candidates.NAME: candidates.CandidateLoader}
 """What makes the loader of each kind of loaded field."""
 
@@ -147,14 +149,19 @@ def _shapes(reader: Reader, document: Document, place: Any, nodes: tuple[FieldNo
     if names is None:
         names = _sensitive(document.schema, document.fragments, nodes)
         reader.inputs.put(place, names, 256 + 128 * len(names))
-    return tuple(repr(variables.get(name)) if by_value else _shape(variables.get(name)) for name, by_value in names)
+    found = [(variables.get(name, _ABSENT), by_value) for name, by_value in names]
+    return tuple(repr(value) if by_value else _shape(value) for value, by_value in found)
 
 
 def _shape(value: Any) -> Any:
-    """Which parts of a variable are given: all that its filters say of a statement's text."""
+    """All that a variable says of a statement's text: which parts of it are given or null, its words and switches by
+    value (what to sort by, whether null), of lists of inputs each, of a list of plain values only that it is one.
+    """
     if isinstance(value, dict):
-        return tuple(sorted((name, _shape(part)) for name, part in value.items() if part is not None))
-    return value is None
+        return tuple(sorted((name, _shape(part)) for name, part in value.items()))
+    if isinstance(value, list):
+        return tuple(map(_shape, value)) if any(isinstance(part, dict | list) for part in value) else _GIVEN
+    return repr(value) if value is None or isinstance(value, Enum | bool) or value is _ABSENT else _GIVEN
 
 
 def _sensitive(schema: GraphQLSchema, fragments: Any, nodes: tuple[FieldNode, ...]) -> list[tuple[str, bool]]:

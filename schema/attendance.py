@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from sqlalchemy import Date
-from strawberry.types.arguments import StrawberryArgument
 
 from hub import models
 from hub.terms import AbsenceKind
 from loaders import attendance_counts
-from loaders.declare import Filter, argument, column, counted, graph, owned_list, up
-from schema.common import typed_id
+from loaders.declare import Extra, Sort, argument, column, counted, graph, owned_list, up
+from schema.common import Node, typed_id
 
 if TYPE_CHECKING:
     from schema.school_class import SchoolClass
@@ -25,7 +24,13 @@ D = models.ClassDay
 A = models.Absence
 
 
-@graph(models.Absence, "attendance", order=("day", "class_day_id"))
+@graph(
+    models.Absence,
+    "attendance",
+    order=("day", "class_day_id"),
+    key=("class_day_id", "student_id"),
+    sorts={"DAY": Sort("day", "The day (日期).")},
+)
 @strawberry.type(description="A pupil who was not simply present on a day (缺勤、迟到、请假).")
 class Absence:
     """An absence."""
@@ -36,9 +41,9 @@ class Absence:
     note: str | None = column(A.note, "What the teacher noted (备注).")
 
 
-@graph(models.ClassDay, "attendance", order=("day", "id"))
+@graph(models.ClassDay, "attendance", order=("day", "id"), sorts={"DAY": Sort("day", "The day (日期).")})
 @strawberry.type(description="A class on a day, as it was marked (班级日考勤).")
-class ClassDay:
+class ClassDay(Node):
     """A class's day."""
 
     id: strawberry.ID = column(typed_id("classDay"), "Opaque id (标识).")
@@ -93,26 +98,13 @@ def attendance_field() -> AttendanceCount | None:
     return made
 
 
-DAYS = {
-    "since": Filter(lambda table, day: table.c.day >= day, Date()),
-    "until": Filter(lambda table, day: table.c.day <= day, Date()),
+UNMARKED = {
+    "unmarkedOn": Extra(
+        attendance_counts.unmarked,
+        Date(),
+        date,
+        "Only open classes not marked on this day (该日未登记考勤的班级).",
+        counts="attendance",
+    )
 }
-"""The filters of the days of a class."""
-
-
-def days_arguments() -> list[StrawberryArgument]:
-    """The arguments of the days of a class."""
-    return [
-        argument("since", date | None, "That day or later (开始日期)."),
-        argument("until", date | None, "That day or earlier (结束日期)."),
-    ]
-
-
-UNMARKED = {"unmarkedOn": Filter(attendance_counts.unmarked, Date(), tells="attendance")}
-"""The filter `unmarkedOn` of every connection of classes."""
-UNMARKED_ON = "Only open classes not marked on this day (该日未登记考勤的班级)."
-
-
-def unmarked_argument() -> list[StrawberryArgument]:
-    """The argument `unmarkedOn` of every connection of classes."""
-    return [argument("unmarked_on", date | None, UNMARKED_ON)]
+"""The filter of classes beside those of their fields."""

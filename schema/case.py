@@ -8,15 +8,14 @@ import strawberry
 from sqlalchemy import FromClause, Text, func, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from hub import cases, models, transfers
 from hub.terms import CaseKind, CaseState, RefusalReason, Side, StepState, Verdict
 from loaders import mask
-from loaders.declare import Expression, Filter, Order, column, graph, owned_list, up
+from loaders.declare import Expression, Extra, Sort, column, graph, owned_list, up
 from schema.common import Connection, Node, describe, key_of, typed_id
 from schema.context import HubInfo, argument
-from schema.query import After, Before, First, Last, Within, by_id, listed
+from schema.query import by_id, listing
 from schema.school import LazySchool
 from schema.student import Student
 from schema.write import KEY, VERSION, desk, once, written
@@ -116,6 +115,12 @@ def _subject(row: FromClause) -> Any:
     return first.correlate(row).scalar_subquery()
 
 
+def _waiting_at(row: FromClause, code: Any) -> Any:
+    schools = view("school_cards", bare("code"), bare("path")).alias()
+    at_school = select(schools.c.path).where(schools.c.code == code).scalar_subquery()
+    return (row.c.waiting_path == code) | (row.c.waiting_path == at_school)
+
+
 def _typed(name: str) -> Expression:
     return lambda row: row.c.details[name].astext
 
@@ -145,7 +150,18 @@ class CaseDecision:
     at: datetime = column(D.at, "When (办理时间).")
 
 
-@graph(models.Case, "case", paths=("path", "other_path"))
+@graph(
+    models.Case,
+    "case",
+    order=("-id",),
+    paths=("path", "other_path"),
+    sorts={"OPENED_AT": Sort("opened_at", "When it was asked for (申请时间).")},
+    extras={
+        "waitingAt": Extra(
+            _waiting_at, Text(), str, "Where it is the turn of this division or school code (当前承办单位代码)."
+        )
+    },
+)
 @strawberry.type(description="A piece of business that needs approval (业务).")
 class Case(Node):
     """A case, seen from either side of it."""
@@ -161,7 +177,10 @@ class Case(Node):
     closed_at: datetime | None = column(C.closed_at, "When it was closed (办结时间).")
     pupil_name: str | None = column(_typed("name"), "The name the asking side typed (申请方填写的姓名).")
     typed_number: str | None = column(
-        _typed("number"), "The number the asking side typed (申请方填写的号码).", masked=mask.tail(_typed("number"), 6)
+        _typed("number"),
+        "The number the asking side typed (申请方填写的号码).",
+        masked=mask.tail(_typed("number"), 6),
+        exact=True,
     )
     student: Student | None = up(
         _subject, "The pupil, in your area or opened to you for this case (学生).", leased=True
@@ -173,43 +192,6 @@ class Case(Node):
         lambda case, decision: decision.c.case_id == case.c.id, "What was done to it so far (办理记录).", order=("id",)
     )
     version: int = column(C.version, "Counts the changes (版本号).")
-
-
-@strawberry.input(description="Which cases (业务筛选条件).")
-class CaseFilter:
-    """What a list of cases may be narrowed by."""
-
-    kinds: list[CaseKind] | None = strawberry.field(default=None, description="Only these kinds (业务类型).")
-    states: list[CaseState] | None = strawberry.field(default=None, description="Only these states (业务状态).")
-    waiting_at: str | None = strawberry.field(
-        default=None, description="Only where it is the turn of this division or school code (当前承办单位代码)."
-    )
-
-
-@strawberry.enum(description="Orders of cases (业务排序).")
-class CaseOrder(enum.Enum):
-    """An order of cases."""
-
-    NEWEST = strawberry.enum_value("NEWEST", description="Latest first (最新在前).")
-    OLDEST = strawberry.enum_value("OLDEST", description="Longest open first (最早在前).")
-
-
-def _waiting_at(table: FromClause, given: Any) -> Any:
-    schools = view("school_cards", bare("code"), bare("path")).alias()
-    at_school = select(schools.c.path).where(schools.c.code == given).scalar_subquery()
-    return (table.c.waiting_path == given) | (table.c.waiting_path == at_school)
-
-
-def _words(given: list[enum.Enum]) -> list[str]:
-    return [str(word.value) for word in given]
-
-
-FILTERS = {
-    "where.kinds": Filter(lambda table, given: table.c.kind == given.any_(), ARRAY(Text), _words),
-    "where.states": Filter(lambda table, given: table.c.state == given.any_(), ARRAY(Text), _words),
-    "where.waitingAt": Filter(_waiting_at, Text()),
-}
-ORDERS = {"NEWEST": Order(("id",), descending=True), "OLDEST": Order(("id",))}
 
 
 @strawberry.type
@@ -225,20 +207,7 @@ class CaseQuery:
         """A case."""
         return await by_id(info, "Case", "case", id)
 
-    @strawberry.field(description="Cases with a side in your area (辖区内业务).")
-    async def cases(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        where: Annotated[CaseFilter | None, argument("Which of them (筛选条件).")] = None,
-        order_by: Annotated[CaseOrder, argument("In which order (排序).")] = CaseOrder.NEWEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Case] | None:
-        """Cases."""
-        return await listed(info, "Case", within, FILTERS, ORDERS)
+    cases: Connection[Case] | None = listing("Case", Connection[Case], "Cases with a side in your area (辖区内业务).")
 
 
 @strawberry.input(description="Which pupil is to come to which class (转学申请).")

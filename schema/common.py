@@ -1,13 +1,13 @@
 """What every noun shares: ids, connections, codes."""
 
 import enum
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
-from sqlalchemy import Text, cast, literal_column
+from strawberry.types.arguments import StrawberryArgument
 
-from hub.errors import BadInput
 from hub.terms import (
     AbsenceKind,
     EnrolmentState,
@@ -20,7 +20,7 @@ from hub.terms import (
     Sex,
     Stage,
 )
-from loaders.declare import Expression
+from loaders.declare import Join, Kind, TypedId, argument, many
 
 T = TypeVar("T")
 
@@ -169,14 +169,30 @@ class Connection(Generic[T]):
     total_count: int = strawberry.field(description="How many there are in scope, over all pages (总数).")
 
 
-def typed_id(kind: str) -> Expression:
+def typed_id(kind: str) -> TypedId:
     """The id of a row as a typed opaque string: `student:123`."""
-    return lambda row: literal_column(f"'{kind}:'").concat(cast(row.c.id, Text))
+    return TypedId(kind)
 
 
 def key_of(kind: str, given: Any) -> int:
     """The number in a typed id. Raises BadInput if it is not an id of this kind."""
-    name, _, digits = str(given).partition(":")
-    if name != kind or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        raise BadInput("BAD_ID", value=str(given)[:40], example=f"{kind}:123")
-    return int(digits)
+    return TypedId(kind).read(given)
+
+
+def paging(of: str) -> list[StrawberryArgument]:
+    """The arguments of every list of a graph type."""
+    where = Annotated[f"{of}Filter", strawberry.lazy("schema.filters")]  # type: ignore[valid-type]  # made there, by name
+    order = Annotated[f"{of}Order", strawberry.lazy("schema.filters")]  # type: ignore[valid-type]  # made there, by name
+    return [
+        argument("where", where | None, "Which of them (筛选条件)."),
+        argument("order_by", list[order] | None, "In which order (排序)."),  # type: ignore[valid-type]  # as above
+        argument("first", int | None, "How many from the front (每页数量); 50 unless told."),
+        argument("after", str | None, "Continue after this cursor (从此游标之后)."),
+        argument("last", int | None, "How many from the back (倒数数量)."),
+        argument("before", str | None, "Continue before this cursor (从此游标之前)."),
+    ]
+
+
+def connection(of: str, kind: Kind, join: Join, description: str, *, order: Sequence[str] = ("id",)) -> Any:
+    """A field that is a connection of a graph type, with the arguments of every connection."""
+    return many(kind, join, description, order=order, arguments=paging(of))

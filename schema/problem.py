@@ -5,14 +5,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
-from sqlalchemy import Text
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
-from strawberry.types.arguments import StrawberryArgument
 
 from hub import models
 from hub.terms import EnrolmentState, ProblemKind, ProblemState, Resolution, Sex
 from loaders import candidates
-from loaders.declare import Filter, Order, argument, column, graph, loaded, up
+from loaders.declare import Sort, column, graph, loaded, up
 from schema.common import Node, typed_id
 
 if TYPE_CHECKING:
@@ -63,7 +60,15 @@ class Candidate:
     school_code: str | None = strawberry.field(description="School code, if in reach (学校标识码).")
 
 
-@graph(models.ProblemRecord, "problemRecord")
+@graph(
+    models.ProblemRecord,
+    "problemRecord",
+    sorts={
+        "FOUND_AT": Sort("found_at", "When it was found (发现时间)."),
+        "KIND": Sort("kind", "Kind (问题类型)."),
+        "PLACE": Sort("path", "County by county, class by class (按单位)."),
+    },
+)
 @strawberry.type(description="What the register finds wrong with a pupil's identity (问题学籍).")
 class ProblemRecord(Node):
     """A problem record."""
@@ -79,43 +84,3 @@ class ProblemRecord(Node):
     candidates: list[Candidate] | None = loaded(
         candidates.NAME, R.id, "Others with the same number, or the same name, sex and birth date (疑似重复学生)."
     )
-
-
-@strawberry.input(description="Which problem records (问题学籍筛选条件).")
-class ProblemRecordFilter:
-    """What a list of problem records may be narrowed by."""
-
-    kinds: list[ProblemKind] | None = strawberry.field(default=None, description="Only these kinds (问题类型).")
-    states: list[ProblemState] | None = strawberry.field(default=None, description="Only these states (状态).")
-    found_since: datetime | None = strawberry.field(default=None, description="Found then or later (发现时间起).")
-
-
-@strawberry.enum(description="Orders of problem records (问题学籍排序).")
-class ProblemRecordOrder(enum.Enum):
-    """An order of problem records."""
-
-    OLDEST = strawberry.enum_value("OLDEST", description="Longest waiting first (最早发现在前).")
-    NEWEST = strawberry.enum_value("NEWEST", description="Latest found first (最新发现在前).")
-    PLACE = strawberry.enum_value("PLACE", description="County by county, class by class (按单位).")
-
-
-def _words(given: list[enum.Enum]) -> list[str]:
-    return [str(word.value) for word in given]
-
-
-FILTERS = {
-    "where.kinds": Filter(lambda table, given: table.c.kind == given.any_(), ARRAY(Text), _words),
-    "where.states": Filter(lambda table, given: table.c.state == given.any_(), ARRAY(Text), _words),
-    "where.foundSince": Filter(lambda table, given: table.c.found_at >= given, TIMESTAMP(timezone=True)),
-}
-
-
-def record_arguments() -> list[StrawberryArgument]:
-    """The arguments `where` and `orderBy` of every connection of problem records."""
-    return [
-        argument("where", ProblemRecordFilter | None, "Which of them (筛选条件)."),
-        argument("order_by", ProblemRecordOrder, "In which order (排序).", ProblemRecordOrder.OLDEST),
-    ]
-
-
-ORDERS = {"OLDEST": Order(("id",)), "NEWEST": Order(("id",), descending=True), "PLACE": Order(("path", "id"))}

@@ -1,7 +1,6 @@
 """Where a query may begin: look-ups by code or id, lists over a place."""
 
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import strawberry
@@ -9,40 +8,72 @@ from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, or_, true
 
 from hub import gate, paths
 from hub.errors import BadInput, Forbidden
-from hub.terms import EnrolmentState
-from loaders import read
+from loaders import declare, read
 from loaders.compiler import Compiler
-from loaders.declare import GRAPHS, Filter, Kind, Many, Order
+from loaders.declare import GRAPHS
 from loaders.plan import Plan
 from loaders.selection import Selected
 from policies import Access, Action, Reach
-from schema.attendance import UNMARKED, UNMARKED_ON
-from schema.common import Connection, key_of
+from schema.common import Connection, key_of, paging
 from schema.context import HubInfo, argument, found
 from schema.region import Region
 from schema.school import School
 from schema.school_class import SchoolClass
-from schema.student import STATES, Student
+from schema.student import Student
 
-First = Annotated[int | None, argument("How many from the front (每页数量); 50 unless told.")]
-After = Annotated[str | None, argument("Continue after this cursor (从此游标之后).")]
-Last = Annotated[int | None, argument("How many from the back (倒数数量).")]
-Before = Annotated[str | None, argument("Continue before this cursor (从此游标之前).")]
-Within = Annotated[str | None, argument("Only at or below this division code (所在行政区划).")]
-Unmarked = Annotated[date | None, argument(UNMARKED_ON)]
-States = Annotated[list[EnrolmentState] | None, argument("Only these enrolment states (学籍状态).")]
+
+def listing(kind: str, answer: Any, description: str) -> Any:
+    """A root field that lists everything of a graph type in reach, with the arguments of every list."""
+
+    async def resolve(info: HubInfo, within: str | None = None, **_: Any) -> Any:
+        # What else is given the compiler reads from the document.
+        return await listed(info, kind, within)
+
+    resolve.__annotations__["return"] = answer | None
+    made: Any = strawberry.field(resolver=resolve, description=description)
+    made.arguments = [
+        declare.argument("within", str | None, "Only at or below this division code (所在行政区划)."),
+        *paging(kind),
+    ]
+    return made
+
+
+async def listed(info: HubInfo, kind: str, within: str | None) -> Any:
+    """A connection over everything of a type in reach, at or below a place. Raises Forbidden, NotFound."""
+    reading = info.context.reads()
+    await may(info, kind)
+    graph = GRAPHS[kind]
+    if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
+        return await found(info, f"{graph.noun}:read", None)
+
+    def compile_list(compiler: Compiler, field: Selected) -> Plan:
+        def keep(table: FromClause) -> ColumnElement[bool]:
+            if within is None:
+                return true()
+            low = compiler.bind(lambda call: call.given["within"], Text())
+            high = compiler.bind(lambda call: paths.end(call.given["within"]), Text())
+            return or_(*(paths.within(table.c[name], [(low, high)]) for name in graph.paths))
+
+        return compiler.root_list(graph, field, keep)
+
+    return await read.run(reading, info, compile_list, shape=within is None, within=within)
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")
 class Query:
     """The read roots."""
 
-    @strawberry.field(description="A place by its division code (按代码查行政区划).")
+    @strawberry.field(description="A place by its division code or by id, exactly one of them (查行政区划).")
     async def region(
-        self, info: HubInfo, code: Annotated[str, argument("14, 1401 or 140105 (行政区划代码).")]
+        self,
+        info: HubInfo,
+        code: Annotated[str | None, argument("14, 1401 or 140105 (行政区划代码).")] = None,
+        id: Annotated[strawberry.ID | None, argument("Opaque id (标识).")] = None,  # noqa: A002 -- GraphQL's word
     ) -> Region | None:
         """A place."""
-        return await one(info, "Region", "code", code)
+        if (code is None) == (id is None):
+            raise BadInput("BAD_ONE_OF", fields="code, id")
+        return await (one(info, "Region", "code", code) if id is None else by_id(info, "Region", "region", id))
 
     @strawberry.field(description="A school by code or by id, exactly one of them (查学校).")
     async def school(
@@ -83,59 +114,14 @@ class Query:
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
         return await one(info, "Student", "student_number", student_number)
 
-    @strawberry.field(description="Places in your area (辖区内行政区划).")
-    async def regions(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Region] | None:
-        """Places."""
-        return await listed(info, "Region", within)
-
-    @strawberry.field(description="Schools in your area (辖区内学校).")
-    async def schools(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[School] | None:
-        """Schools."""
-        return await listed(info, "School", within)
-
-    @strawberry.field(description="Classes in your area (辖区内班级).")
-    async def school_classes(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        unmarked_on: Unmarked = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[SchoolClass] | None:
-        """Classes."""
-        return await listed(info, "SchoolClass", within, UNMARKED)
-
-    @strawberry.field(description="Students in your area (辖区内学生).")
-    async def students(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        states: States = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Student] | None:
-        """Students."""
-        return await listed(info, "Student", within, {"states": STATES})
+    regions: Connection[Region] | None = listing("Region", Connection[Region], "Places in your area (辖区内行政区划).")
+    schools: Connection[School] | None = listing("School", Connection[School], "Schools in your area (辖区内学校).")
+    school_classes: Connection[SchoolClass] | None = listing(
+        "SchoolClass", Connection[SchoolClass], "Classes in your area (辖区内班级)."
+    )
+    students: Connection[Student] | None = listing(
+        "Student", Connection[Student], "Students in your area (辖区内学生)."
+    )
 
 
 def lookup(kind: str, column: str) -> Callable[[Compiler, Selected], Plan]:
@@ -161,34 +147,6 @@ async def one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
 async def by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
     """One object by its typed id. Raises BadInput for what is no such id, and as `one`."""
     return await one(info, kind, "id", key_of(prefix, given))
-
-
-async def listed(
-    info: HubInfo,
-    kind: str,
-    within: str | None,
-    filters: Mapping[str, Filter] | None = None,
-    orders: Mapping[str, Order] | None = None,
-) -> Any:
-    """A connection over everything of a type in reach, at or below a place. Raises Forbidden, NotFound."""
-    reading = info.context.reads()
-    await may(info, kind)
-    graph = GRAPHS[kind]
-    if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
-        return await found(info, f"{graph.noun}:read", None)
-    many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters or {}, orders or {})
-
-    def compile_list(compiler: Compiler, field: Selected) -> Plan:
-        def keep(table: FromClause) -> ColumnElement[bool]:
-            if within is None:
-                return true()
-            low = compiler.bind(lambda call: call.given["within"], Text())
-            high = compiler.bind(lambda call: paths.end(call.given["within"]), Text())
-            return or_(*(paths.within(table.c[name], [(low, high)]) for name in graph.paths))
-
-        return compiler.root_list(graph, field, many, keep)
-
-    return await read.run(reading, info, compile_list, shape=within is None, within=within)
 
 
 async def may(info: HubInfo, kind: str) -> None:

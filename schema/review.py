@@ -11,8 +11,8 @@ from hub.terms import Resolution, Sex
 from schema.case import Case
 from schema.common import Connection, key_of
 from schema.context import HubInfo, argument
-from schema.problem import FILTERS, ORDERS, ProblemRecord, ProblemRecordFilter, ProblemRecordOrder
-from schema.query import After, Before, First, Last, Within, by_id, listed
+from schema.problem import ProblemRecord
+from schema.query import by_id, listing
 from schema.write import KEY, VERSION, desk, once, written
 
 _MOST_FILES = 20
@@ -31,20 +31,9 @@ class ReviewQuery:
         """A problem record."""
         return await by_id(info, "ProblemRecord", "problem", id)
 
-    @strawberry.field(description="Problem records in your area (辖区内问题学籍).")
-    async def problem_records(
-        self,
-        info: HubInfo,
-        within: Within = None,
-        where: Annotated[ProblemRecordFilter | None, argument("Which of them (筛选条件).")] = None,
-        order_by: Annotated[ProblemRecordOrder, argument("In which order (排序).")] = ProblemRecordOrder.OLDEST,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ProblemRecord] | None:
-        """Problem records."""
-        return await listed(info, "ProblemRecord", within, FILTERS, ORDERS)
+    problem_records: Connection[ProblemRecord] | None = listing(
+        "ProblemRecord", Connection[ProblemRecord], "Problem records in your area (辖区内问题学籍)."
+    )
 
 
 @strawberry.input(description="New key data of a pupil (拟更正的关键信息); what is left out stays.")

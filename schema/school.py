@@ -2,25 +2,28 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
+from sqlalchemy import ColumnElement, FromClause, Select, and_, literal_column, or_, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
 
 from hub import models, paths
 from hub.terms import Founder, Stage
-from loaders.declare import Card, Kind, coded, column, graph, many, owned_list, up
-from schema.attendance import UNMARKED, AttendanceCount, attendance_field, unmarked_argument
-from schema.common import Code, Connection, Node, typed_id
+from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, up
+from schema.attendance import AttendanceCount, attendance_field
+from schema.common import Code, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
-from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
+from schema.problem import ProblemRecord
 from schema.school_class import SchoolClass
-from schema.student import STATES, Student, states_argument
+from schema.student import Student
 
 if TYPE_CHECKING:
+    from schema.case import Case
     from schema.region import Region
 
+LazyCase = Annotated["Case", strawberry.lazy("schema.case")]
 LazyRegion = Annotated["Region", strawberry.lazy("schema.region")]
 LazySchool = Annotated["School", strawberry.lazy("schema.school")]
 
@@ -31,6 +34,7 @@ S = models.School
     models.Campus,
     "campus",
     card=Card(view("campus_cards", *(bare(name) for name in ("id", "name", "path"))), frozenset({"id", "name"})),
+    sorts={"NAME": Sort("name", "Name (校区名称).")},
 )
 @strawberry.type(description="A campus of a school (校区).")
 class Campus(Node):
@@ -41,9 +45,35 @@ class Campus(Node):
     address: str | None = column(models.Campus.address, "Address (地址).")
     phone: str | None = column(models.Campus.phone, "Phone (电话).")
     area: Decimal | None = column(models.Campus.area, "Area in square metres (占地面积).")
+    school: LazySchool | None = up(models.Campus.school_id, "The school (学校).")
+    classes: Connection[SchoolClass] | None = connection(
+        "SchoolClass",
+        Kind.CHILD,
+        lambda campus, school_class: school_class.c.campus_id == campus.c.id,
+        "Its classes, lowest grade first (班级).",
+        order=("grade", "number", "id"),
+    )
 
 
-@graph(models.Grade, "grade")
+def _of_grade(grade: FromClause, school_class: FromClause) -> ColumnElement[bool]:
+    taught = models.ClassGrade.__table__.alias()
+    found: Select[Any] = select(literal_column("1")).where(
+        taught.c.class_id == school_class.c.id,
+        taught.c.school_year == grade.c.school_year,
+        taught.c.grade == grade.c.number,
+    )
+    return and_(school_class.c.school_id == grade.c.school_id, found.correlate(grade, school_class).exists())
+
+
+@graph(
+    models.Grade,
+    "grade",
+    order=("school_year", "number", "id"),
+    sorts={
+        "SCHOOL_YEAR": Sort("school_year", "School year (学年)."),
+        "NUMBER": Sort("number", "1 to 12 through all stages (年级序号)."),
+    },
+)
 @strawberry.type(description="A grade a school runs in a school year (年级).")
 class Grade(Node):
     """A grade."""
@@ -53,6 +83,25 @@ class Grade(Node):
     name: str | None = column(models.Grade.name, "Name (年级名称).")
     stage: Stage | None = column(models.Grade.stage, "Stage of schooling (学段).")
     school_year: int | None = column(models.Grade.school_year, "School year, named by its autumn (学年).")
+    school: LazySchool | None = up(models.Grade.school_id, "The school (学校).")
+    classes: Connection[SchoolClass] | None = connection(
+        "SchoolClass",
+        Kind.CHILD,
+        _of_grade,
+        "The classes it is taught in that year, combined ones too (班级).",
+        order=("number", "id"),
+    )
+    students: Connection[Student] | None = connection(
+        "Student",
+        Kind.CHILD,
+        lambda grade, student: and_(
+            student.c.school_id == grade.c.school_id,
+            student.c.grade == grade.c.number,
+            student.c.school_year == grade.c.school_year,
+        ),
+        "The pupils in it (学生).",
+        order=("path", "id"),
+    )
 
 
 @graph(models.SchoolStage, "school")
@@ -75,6 +124,11 @@ class SchoolStage:
         frozenset({"id", "code", "name", "phone"}),
     ),
     order=("path", "id"),
+    sorts={
+        "PLACE": Sort("path", "County by county (按单位)."),
+        "CODE": Sort("code", "School code (学校标识码)."),
+        "NAME": Sort("name_key", "By the name's pinyin (按名称拼音)."),
+    },
 )
 @strawberry.type(description="A school or teaching point (学校、教学点).")
 class School(Node):
@@ -91,7 +145,8 @@ class School(Node):
     managed_by: LazyRegion | None = up(S.place_id, "The place that manages it (主管行政区).")
     located_in: LazyRegion | None = up(S.located_in_id, "The county it stands in (属地).")
     parent: LazySchool | None = up(S.parent_id, "Of a teaching point, the school it belongs to (所属中心校).")
-    teaching_points: Connection[LazySchool] | None = many(
+    teaching_points: Connection[LazySchool] | None = connection(
+        "School",
         Kind.CROSS,
         lambda school, point: point.c.parent_id == school.c.id,
         "Its teaching points within your reach (所辖教学点).",
@@ -114,38 +169,42 @@ class School(Node):
     stages: list[SchoolStage] | None = owned_list(
         lambda school, stage: stage.c.school_id == school.c.id, "Stages it teaches (办学学段).", order=("since", "id")
     )
-    campuses: Connection[Campus] | None = many(
-        Kind.CHILD, lambda school, campus: campus.c.school_id == school.c.id, "Campuses (校区).", order=("id",)
+    campuses: Connection[Campus] | None = connection(
+        "Campus", Kind.CHILD, lambda school, campus: campus.c.school_id == school.c.id, "Campuses (校区)."
     )
-    grades: Connection[Grade] | None = many(
+    grades: Connection[Grade] | None = connection(
+        "Grade",
         Kind.CHILD,
         lambda school, grade: grade.c.school_id == school.c.id,
         "Grades, by school year and number (年级).",
         order=("school_year", "number", "id"),
     )
-    classes: Connection[SchoolClass] | None = many(
+    classes: Connection[SchoolClass] | None = connection(
+        "SchoolClass",
         Kind.CHILD,
         lambda school, school_class: school_class.c.school_id == school.c.id,
         "Classes, lowest grade first (班级).",
         order=("grade", "number", "id"),
-        filters=UNMARKED,
-        arguments=unmarked_argument(),
     )
-    students: Connection[Student] | None = many(
+    students: Connection[Student] | None = connection(
+        "Student",
         Kind.CHILD,
         lambda school, student: paths.below(student.c.path, school.c.path),
         "Every pupil on its books, class by class (在册学生).",
         order=("path", "id"),
-        filters={"states": STATES},
-        arguments=states_argument(),
     )
-    problem_records: Connection[ProblemRecord] | None = many(
+    problem_records: Connection[ProblemRecord] | None = connection(
+        "ProblemRecord",
         Kind.CHILD,
         lambda school, record: paths.below(record.c.path, school.c.path),
         "Problem records of its pupils (问题学籍).",
-        filters=FILTERS,
-        orders=ORDERS,
-        arguments=record_arguments(),
+    )
+    cases: Connection[LazyCase] | None = connection(
+        "Case",
+        Kind.CROSS,
+        lambda school, case: or_(case.c.path == school.c.path, case.c.other_path == school.c.path),
+        "Business it asked for or is asked about, latest first (业务).",
+        order=("-id",),
     )
     headcounts: list[Headcount] | None = headcounts()
     problem_counts: list[ProblemCount] | None = problem_counts_field()

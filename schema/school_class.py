@@ -10,11 +10,12 @@ from sqlalchemy import table as view
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from hub import models
-from loaders.declare import Card, Kind, coded, column, graph, many, up
-from schema.attendance import DAYS, AttendanceCount, ClassDay, attendance_field, days_arguments
-from schema.common import Code, Connection, Node, typed_id
+from loaders.declare import Card, Kind, Sort, coded, column, graph, up
+from schema.attendance import UNMARKED, AttendanceCount, ClassDay, attendance_field
+from schema.common import Code, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
-from schema.student import STATES, Student, states_argument
+from schema.problem import ProblemRecord
+from schema.student import Student
 
 if TYPE_CHECKING:
     from schema.school import Campus, School
@@ -38,6 +39,14 @@ def _grades(row: FromClause) -> ColumnElement[Any]:
     "schoolClass",
     card=Card(view("class_cards", bare("id"), bare("name"), bare("path")), frozenset({"id", "name"})),
     order=("path", "id"),
+    sorts={
+        "PLACE": Sort("path", "School by school (按单位)."),
+        "GRADE": Sort("grade", "Grade (年级)."),
+        "SCHOOL_YEAR": Sort("school_year", "School year (学年)."),
+        "NUMBER": Sort("number", "The hub's number (系统班号)."),
+        "OFFICIAL_NUMBER": Sort("official_number", "The school's class number (班号)."),
+    },
+    extras=UNMARKED,
 )
 @strawberry.type(description="A class (班级).")
 class SchoolClass(Node):
@@ -60,21 +69,25 @@ class SchoolClass(Node):
     version: int | None = column(C.version, "Counts its edits; send it along with the next one (版本号).")
     school: LazySchool | None = up(C.school_id, "The school (学校).")
     campus: LazyCampus | None = up(C.campus_id, "The campus, where a school has several (校区).")
-    students: Connection[Student] | None = many(
+    students: Connection[Student] | None = connection(
+        "Student",
         Kind.CHILD,
         lambda school_class, student: student.c.class_id == school_class.c.id,
         "The roster, by name (花名册).",
         order=("name_key", "id"),
-        filters={"states": STATES},
-        arguments=states_argument(),
     )
-    days: Connection[ClassDay] | None = many(
+    days: Connection[ClassDay] | None = connection(
+        "ClassDay",
         Kind.CHILD,
         lambda school_class, day: and_(day.c.class_id == school_class.c.id, day.c.path == school_class.c.path),
-        "Its marked days, from one to another (日考勤); those before it moved lie where it was.",
+        "Its marked days, earliest first (日考勤); those before it moved lie where it was.",
         order=("day", "id"),
-        filters=DAYS,
-        arguments=days_arguments(),
+    )
+    problem_records: Connection[ProblemRecord] | None = connection(
+        "ProblemRecord",
+        Kind.CHILD,
+        lambda school_class, record: record.c.path == school_class.c.path,
+        "Problem records of its pupils (问题学籍).",
     )
     headcounts: list[Headcount] | None = headcounts()
     problem_counts: list[ProblemCount] | None = problem_counts_field()

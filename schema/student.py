@@ -1,37 +1,54 @@
 """Students, their family members and their placements."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import Text, func
+from sqlalchemy import ColumnElement, FromClause, Select, func, literal_column, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
-from sqlalchemy.dialects.postgresql import ARRAY
-from strawberry.types.arguments import StrawberryArgument
 
 from hub import models
 from hub.terms import EnrolmentState, Sex
 from loaders import mask
-from loaders.declare import Card, Filter, Kind, argument, coded, column, graph, many, owned_list, up
+from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, up
 from schema.attendance import Absence
-from schema.common import Code, Connection, Node, typed_id
-from schema.problem import FILTERS, ORDERS, ProblemRecord, record_arguments
+from schema.common import Code, Connection, Node, connection, typed_id
+from schema.problem import ProblemRecord
 
 if TYPE_CHECKING:
+    from schema.case import Case
     from schema.school import School
     from schema.school_class import SchoolClass
 
+LazyCase = Annotated["Case", strawberry.lazy("schema.case")]
+LazyStudent = Annotated["Student", strawberry.lazy("schema.student")]
 LazySchool = Annotated["School", strawberry.lazy("schema.school")]
 LazyClass = Annotated["SchoolClass", strawberry.lazy("schema.school_class")]
 
 S = models.Student
 G = models.Guardian
 P = models.Placement
+V = models.StudentVersion
 
 
-@graph(models.Guardian, "guardian")
+def _school_of_version(row: FromClause) -> Any:
+    """The id of the school at the path of that time: the path's first two steps."""
+    schools = view("school_cards", bare("id"), bare("path")).alias()
+    place = func.array_to_string(
+        func.string_to_array(row.c.path, literal_column("'.'"))[literal_column("1:2")], literal_column("'.'")
+    )
+    return select(schools.c.id).where(schools.c.path == place).correlate(row).scalar_subquery()
+
+
+def _in_case(student: FromClause, case: FromClause) -> ColumnElement[bool]:
+    subjects = models.CaseSubject.__table__.alias()
+    found: Select[Any] = select(literal_column("1")).where(subjects.c.case_id == case.c.id)
+    return found.where(subjects.c.student_id == student.c.id).correlate(student, case).exists()
+
+
+@graph(models.Guardian, "guardian", owner=G.student_id, key=("student_id", "position"))
 @strawberry.type(description="A family member of a pupil (家庭成员).")
 class Guardian:
     """A family member."""
@@ -45,15 +62,23 @@ class Guardian:
     phone: str | None = column(G.phone, "Phone (联系电话).", masked=mask.phone("phone"))
     is_guardian: bool | None = column(G.is_guardian, "Whether this member is a legal guardian (是否监护人).")
     id_type: Code | None = coded(G.id_type, "ID_TYPE", "Type of identity document (身份证件类型).")
-    id_number: str | None = column(G.id_number, "Identity number (身份证件号).", masked=mask.tail("id_number", 6))
+    id_number: str | None = column(
+        G.id_number, "Identity number (身份证件号).", masked=mask.tail("id_number", 6), exact=True
+    )
     ethnic_group: Code | None = coded(G.ethnic_group, "ETHNIC_GROUP", "Ethnic group (民族).")
     employer: str | None = column(G.employer, "Employer (工作单位).")
     post: str | None = column(G.post, "Post (职务).")
+    student: LazyStudent | None = up(G.student_id, "The pupil (学生).")
 
 
-@graph(models.Placement, "placement")
+@graph(
+    models.Placement,
+    "placement",
+    owner=P.student_id,
+    sorts={"SINCE": Sort("since", "First day (开始日期).")},
+)
 @strawberry.type(description="Where a pupil was from one day to another (就读经历).")
-class Placement:
+class Placement(Node):
     """A placement."""
 
     id: strawberry.ID = column(typed_id("placement"), "Opaque id (标识).")
@@ -65,6 +90,33 @@ class Placement:
     until: date | None = column(P.until, "The day after the last; none while it lasts (结束日期).")
     began_by: str | None = column(P.began_by, "What began it (起因).")
     ended_by: str | None = column(P.ended_by, "What ended it (终因).")
+    student: LazyStudent | None = up(P.student_id, "The pupil (学生).")
+
+
+@graph(
+    models.StudentVersion,
+    "studentVersion",
+    owner=V.student_id,
+    sorts={"RECORDED_FROM": Sort("recorded_from", "Since when it was on record (记录时间).")},
+)
+@strawberry.type(description="What was counted of a pupil while it was on record (学籍信息变更记录).")
+class StudentVersion(Node):
+    """A version of what is counted."""
+
+    id: strawberry.ID = column(typed_id("studentVersion"), "Opaque id (标识).")
+    recorded_from: datetime | None = column(V.recorded_from, "Since when it was on record (记录时间).")
+    recorded_until: datetime | None = column(V.recorded_until, "Until when; none while it is (记录截止时间).")
+    effective: date | None = column(V.effective, "The day it is true from in law (生效日期).")
+    school: LazySchool | None = up(_school_of_version, "The school then; outside your area only its card (学校).")
+    school_year: int | None = column(V.school_year, "School year, named by its autumn (学年).")
+    grade: int | None = column(V.grade, "Grade (年级).")
+    sex: Sex | None = column(V.sex, "Sex (性别).")
+    state: EnrolmentState | None = column(V.state, "Enrolment state (学籍状态).")
+    boarding: bool | None = column(V.boarding, "Whether a boarder (是否住校).")
+    migrant: bool | None = column(V.migrant, "Whether a migrant worker's child (是否随迁子女).")
+    left_behind: bool | None = column(V.left_behind, "Whether a left-behind child (是否留守儿童).")
+    without_id: bool | None = column(V.without_id, "Whether without an identity number (是否无身份证件号).")
+    student: LazyStudent | None = up(V.student_id, "The pupil (学生).")
 
 
 @graph(
@@ -72,6 +124,13 @@ class Placement:
     "student",
     card=Card(view("student_cards", *(bare(name) for name in ("id", "name", "path"))), frozenset({"id", "name"})),
     order=("path", "id"),
+    sorts={
+        "PLACE": Sort("path", "County by county, class by class (按单位)."),
+        "NAME": Sort("name_key", "By the name's pinyin (按姓名拼音).", "name"),
+        "GRADE": Sort("grade", "Grade (年级).", "grade"),
+        "BIRTH_DATE": Sort("birth_date", "Birth date (出生日期).", "birthDate"),
+        "STUDENT_NUMBER": Sort("student_number", "Student number (学籍号).", "studentNumber"),
+    },
 )
 @strawberry.type(description="A pupil's status record (学籍), with the columns of the 71-column sheet.")
 class Student(Node):
@@ -79,7 +138,10 @@ class Student(Node):
 
     id: strawberry.ID = column(typed_id("student"), "Opaque id (标识).")
     student_number: str | None = column(
-        S.student_number, "Student number: L, J or G and 18 characters (学籍号).", masked=mask.tail("student_number", 7)
+        S.student_number,
+        "Student number: L, J or G and 18 characters (学籍号).",
+        masked=mask.tail("student_number", 7),
+        exact=True,
     )
     state: EnrolmentState | None = column(S.state, "Enrolment state (学籍状态).")
     grade: int | None = column(S.grade, "Grade, 1 to 12 (年级).")
@@ -93,26 +155,37 @@ class Student(Node):
         "Family members (家庭成员).",
         order=("position",),
     )
-    placements: Connection[Placement] | None = many(
+    placements: Connection[Placement] | None = connection(
+        "Placement",
         Kind.OWNED,
         lambda student, placement: placement.c.student_id == student.c.id,
         "Where the pupil has been, oldest first (就读经历).",
-        order=("id",),
     )
-
-    absences: Connection[Absence] | None = many(
+    versions: Connection[StudentVersion] | None = connection(
+        "StudentVersion",
+        Kind.OWNED,
+        lambda student, version: version.c.student_id == student.c.id,
+        "What was counted of the pupil at which time, oldest first (学籍信息变更记录).",
+    )
+    absences: Connection[Absence] | None = connection(
+        "Absence",
         Kind.OWNED,
         lambda student, absence: absence.c.student_id == student.c.id,
         "Days on which the pupil was not simply present, earliest first (缺勤、迟到、请假记录).",
         order=("day", "class_day_id"),
     )
-    problem_records: Connection[ProblemRecord] | None = many(
+    problem_records: Connection[ProblemRecord] | None = connection(
+        "ProblemRecord",
         Kind.CHILD,
         lambda student, record: record.c.student_id == student.c.id,
         "What is wrong with the identity, now or before (问题学籍).",
-        filters=FILTERS,
-        orders=ORDERS,
-        arguments=record_arguments(),
+    )
+    cases: Connection[LazyCase] | None = connection(
+        "Case",
+        Kind.CROSS,
+        _in_case,
+        "Business about the pupil with a side in your area, latest first (相关业务).",
+        order=("-id",),
     )
 
     name: str | None = column(S.name, "Name as in the household book (姓名).")
@@ -129,7 +202,7 @@ class Student(Node):
     health: Code | None = coded(S.health, "HEALTH", "Health (健康状况).")
     political_status: Code | None = coded(S.political_status, "POLITICAL_STATUS", "Political status (政治面貌).")
     id_number: str | None = column(
-        S.id_number, "Identity number, GB 11643 (身份证件号).", masked=mask.tail("id_number", 6)
+        S.id_number, "Identity number, GB 11643 (身份证件号).", masked=mask.tail("id_number", 6), exact=True
     )
     residence_nature: Code | None = coded(S.residence_nature, "RESIDENCE_NATURE", "Residence nature (户口性质).")
     residence_code: str | None = column(S.residence_code, "Residence, 12-digit division (户口所在地行政区划).")
@@ -166,14 +239,3 @@ class Student(Node):
     bought_place: bool | None = column(S.bought_place, "Place bought by government (是否由政府购买学位).")
     inclusion: Code | None = coded(S.inclusion, "INCLUSION", "Inclusion in an ordinary class (随班就读).")
     migrant_child: bool | None = column(S.migrant_child, "Migrant worker's child (是否进城务工人员随迁子女).")
-
-
-STATES = Filter(
-    lambda table, given: table.c.state == given.any_(), ARRAY(Text), lambda states: [s.value for s in states]
-)
-"""The filter `states` of every connection of students."""
-
-
-def states_argument() -> list[StrawberryArgument]:
-    """The argument `states` of every connection of students."""
-    return [argument("states", list[EnrolmentState] | None, "Only these enrolment states (学籍状态).")]

@@ -113,7 +113,7 @@ async def test_what_is_no_request_is_bad_input(
 @pytest.mark.parametrize(
     "query",
     [
-        "{ students(states: [" + "IN_SCHOOL " * 200_000 + "]) { totalCount } }",
+        "{ students(where: {state: {in: [" + "IN_SCHOOL " * 200_000 + "]}}) { totalCount } }",
         "{ " + "viewer { name } " * 50_000 + "}",
         "{ " + "a { " * 10_000 + "}" * 10_000 + " }",
         "[" * 100_000,

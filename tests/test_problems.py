@@ -172,7 +172,7 @@ def values(pupil: Pupil) -> dict[str, Any]:
     return made | {"id_number": None if number is None else f"P{number}"}
 
 
-QUEUE = """query($where: ProblemRecordFilter, $order: ProblemRecordOrder!) {
+QUEUE = """query($where: ProblemRecordFilter, $order: [ProblemRecordOrder!]) {
     problemRecords(where: $where, orderBy: $order) { totalCount nodes { id kind state student { name }
         candidates { inReach name schoolName office officePhone idNumber agreement { field agrees } } } } }"""
 
@@ -200,7 +200,7 @@ async def doubled(province: Province, system: asyncpg.Connection) -> Province:
 async def test_the_queue_holds_the_own_area_and_candidates_out_of_reach_show_agreement_and_office(
     ask: Ask, doubled: Province
 ) -> None:
-    answer = await ask("reviewerA", QUEUE, {"order": "OLDEST"})
+    answer = await ask("reviewerA", QUEUE)
     found = answer["data"]["problemRecords"]
     assert found["totalCount"] == 3
     [ours] = [node for node in found["nodes"] if node["student"]["name"] == "双p"]
@@ -229,15 +229,16 @@ async def test_where_and_order_narrow_and_turn_the_queue(ask: Ask, doubled: Prov
     def names(answer: Any) -> list[str]:
         return [node["student"]["name"] for node in answer["data"]["problemRecords"]["nodes"]]
 
-    oldest = names(await ask("prov", QUEUE, {"order": "OLDEST"}))
+    oldest = names(await ask("prov", QUEUE))
+    place = {"by": "PLACE"}
     assert len(oldest) == 4
-    assert names(await ask("prov", QUEUE, {"order": "NEWEST"})) == oldest[::-1]
-    where = {"kinds": ["ID_INVALID"]}
-    assert names(await ask("prov", QUEUE, {"order": "PLACE", "where": where})) == ["错"]
-    assert names(await ask("prov", QUEUE, {"order": "PLACE", "where": {"states": ["CLOSED"]}})) == []
-    later = {"foundSince": "2100-01-01T00:00:00+08:00", "kinds": None}
-    assert names(await ask("prov", QUEUE, {"order": "PLACE", "where": later})) == []
-    paged = """query($after: String) { problemRecords(orderBy: NEWEST, first: 1, after: $after) {
+    assert names(await ask("prov", QUEUE, {"order": [{"by": "FOUND_AT", "direction": "DESC"}]})) == oldest[::-1]
+    where = {"kind": {"eq": "ID_INVALID"}}
+    assert names(await ask("prov", QUEUE, {"order": [place], "where": where})) == ["错"]
+    assert names(await ask("prov", QUEUE, {"order": [place], "where": {"state": {"in": ["CLOSED"]}}})) == []
+    later = {"foundAt": {"gte": "2100-01-01T00:00:00+08:00"}}
+    assert names(await ask("prov", QUEUE, {"order": [place], "where": later})) == []
+    paged = """query($after: String) { problemRecords(orderBy: [{by: FOUND_AT, direction: DESC}], first: 1, after: $after) {
                nodes { student { name } } pageInfo { hasNextPage endCursor } } }"""
     turned, after = [], None
     for _ in range(4):
@@ -249,8 +250,8 @@ async def test_where_and_order_narrow_and_turn_the_queue(ask: Ask, doubled: Prov
 
 async def test_counts_are_the_rows_of_the_drill_down(ask: Ask, doubled: Province) -> None:
     query = """{ region(code: "14") { problemCounts { kind open } children(first: 1) { nodes { children { nodes {
-        code problemCounts { kind open } problemRecords(where: {states: [OPEN]}) { totalCount nodes { kind } }
-        schools { nodes { problemCounts { kind open } problemRecords(where: {states: [OPEN]}) { nodes { kind } } } }
+        code problemCounts { kind open } problemRecords(where: {state: {in: [OPEN]}}) { totalCount nodes { kind } }
+        schools { nodes { problemCounts { kind open } problemRecords(where: {state: {in: [OPEN]}}) { nodes { kind } } } }
         } } } } } }"""
     province = (await ask("prov", query))["data"]["region"]
     assert province["problemCounts"] == [{"kind": "ID_DUPLICATED", "open": 3}, {"kind": "ID_INVALID", "open": 1}]
@@ -313,16 +314,16 @@ async def test_a_batch_of_one_would_cost_fifty(app: Any, ask: Ask, doubled: Prov
     object.__setattr__(settings_, "batch_limit", 1)
     try:
         statements.clear()
-        await ask("reviewerA", QUEUE, {"order": "OLDEST"})
+        await ask("reviewerA", QUEUE)
     finally:
         object.__setattr__(settings_, "batch_limit", 5_000)
     assert len([sql for sql in statements if "unnest" in sql and "problem_records" in sql]) == 3
 
 
 async def test_a_queue_page_costs_at_most_four_statements(ask: Ask, doubled: Province, statements: list[str]) -> None:
-    await ask("reviewerA", QUEUE, {"order": "OLDEST"})
+    await ask("reviewerA", QUEUE)
     statements.clear()
-    await ask("reviewerA", QUEUE, {"order": "OLDEST"})
+    await ask("reviewerA", QUEUE)
     assert len(statements) <= 4, statements
 
 

@@ -337,7 +337,7 @@ async def test_a_denied_field_is_null_with_one_error_for_each_path(ask: Ask, pro
 
 
 async def test_a_denial_is_told_even_where_there_is_no_row(ask: Ask, province: Province) -> None:
-    query = "{ students(states: [DEAD]) { nodes { homeAddress } } }"
+    query = "{ students(where: {state: {in: [DEAD]}}) { nodes { homeAddress } } }"
     answer = await ask("prov", query)
     assert answer["data"] == {"students": {"nodes": []}}
     assert codes(answer) == ["FORBIDDEN_FIELD"]

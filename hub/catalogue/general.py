@@ -311,6 +311,27 @@ GENERAL: dict[str, Message] = {
         "请在表头下面逐行填写学生信息。",
         "Fill in one row per pupil below the header.",
     ),
+    "NULL_FILTER": Message(
+        "BAD_INPUT",
+        "筛选条件 {name} 的值为 null。",
+        "The value of the filter {name} is null.",
+        "查找空值请用 isNull: true；不需要的条件请省略。",
+        "To find what is blank use isNull: true; leave out what does not matter.",
+    ),
+    "FILTER_LIST_TOO_LONG": Message(
+        "TOO_LARGE",
+        "筛选条件 {name} 中的值最多 {limit} 个。",
+        "The filter {name} takes at most {limit} values.",
+        "请分批查询。",
+        "Ask in several requests.",
+    ),
+    "VALUE_OUT_OF_RANGE": Message(
+        "BAD_INPUT",
+        "数值或时间 {value} 超出可比较的范围。",
+        "The value {value} is beyond what can be compared.",
+        "请使用合理范围内的值。",
+        "Use a value within reason.",
+    ),
     "TOO_MANY_IDS": Message(
         "TOO_LARGE",
         "一次最多查询 {limit} 个标识。",

@@ -189,7 +189,7 @@ async def test_the_days_of_a_class_page_from_one_day_to_another(
     for at in (3, 0, 4, 1, 2):
         await make_day(system, province, "A1-1", day(at))
     query = """query($after: String, $before: String, $first: Int, $last: Int) { schoolClasses { nodes {
-        days(since: "2026-03-03", until: "2026-03-06", first: $first, after: $after, last: $last, before: $before) {
+        days(where: {day: {gte: "2026-03-03", lte: "2026-03-06"}}, first: $first, after: $after, last: $last, before: $before) {
         totalCount nodes { day } pageInfo { endCursor startCursor hasNextPage hasPreviousPage } } } } }"""
 
     async def page(**given: Any) -> Any:
@@ -257,8 +257,8 @@ async def test_unmarked_classes_are_the_open_ones_without_that_day(
     await make_day(system, province, "A1-1", FIRST)
     await make_day(system, province, "A2-2", day(1))
     await system.execute("UPDATE classes SET closed = '2026-02-01' WHERE id = $1", province.ids["A2-1"])
-    query = """query($on: Date) { schoolClasses(unmarkedOn: $on) { totalCount nodes { name } }
-        schools { nodes { code classes(unmarkedOn: $on, first: 1) { totalCount nodes { name } }
+    query = """query($on: Date) { schoolClasses(where: {unmarkedOn: $on}) { totalCount nodes { name } }
+        schools { nodes { code classes(where: {unmarkedOn: $on}, first: 1) { totalCount nodes { name } }
                           attendance(until: $on) { unmarkedClasses } } } }"""
     data = (await ask("countyA", query, {"on": str(FIRST)}))["data"]
     assert data["schoolClasses"] == {"totalCount": 2, "nodes": [{"name": "A1-2班"}, {"name": "A2-2班"}]}
@@ -268,14 +268,16 @@ async def test_unmarked_classes_are_the_open_ones_without_that_day(
         (1, 1),
         (1, 1),
     ]
-    data = (await ask("countyA", query, {"on": None}))["data"]
+    data = (await ask("countyA", query))["data"]
     assert data["schoolClasses"]["totalCount"] == 4
+    answer = await ask("countyA", query, {"on": None})
+    assert {error["extensions"]["key"] for error in answer["errors"]} == {"NULL_FILTER"}
 
 
 async def test_who_may_not_count_attendance_may_not_filter_by_it(ask: Ask, province: Province) -> None:
     for query in (
-        '{ schoolClasses(unmarkedOn: "2026-03-02") { totalCount } }',
-        '{ schools { nodes { classes(unmarkedOn: "2026-03-02") { totalCount } } } }',
+        '{ schoolClasses(where: {unmarkedOn: "2026-03-02"}) { totalCount } }',
+        '{ schools { nodes { classes(where: {unmarkedOn: "2026-03-02"}) { totalCount } } } }',
     ):
         for caller in ("reviewerA", "sysadmin"):
             answer = await ask(caller, query)

@@ -29,9 +29,9 @@ DOCUMENTS = [
     ("{ schools(where: 1) { totalCount } }", "BAD_DOCUMENT"),
     ('{ schools(first: "1") { totalCount } }', "BAD_DOCUMENT"),
     ("{ schools(first: 1.5) { totalCount } }", "BAD_DOCUMENT"),
-    ("{ students(states: [HAPPY]) { totalCount } }", "BAD_DOCUMENT"),
-    ('{ students(states: ["IN_SCHOOL"]) { totalCount } }', "BAD_DOCUMENT"),
-    ("{ students(states: [null]) { totalCount } }", "BAD_DOCUMENT"),
+    ("{ students(where: {state: {in: [HAPPY]}}) { totalCount } }", "BAD_DOCUMENT"),
+    ('{ students(where: {state: {in: ["IN_SCHOOL"]}}) { totalCount } }', "BAD_DOCUMENT"),
+    ("{ students(where: {state: {in: [null]}}) { totalCount } }", "BAD_DOCUMENT"),
     ("{ school(code: 2114000001) { name } }", "BAD_DOCUMENT"),
     ("{ region { name } }", "BAD_DOCUMENT"),
     ("{ student(id: $id) { name } }", "BAD_DOCUMENT"),
@@ -50,7 +50,7 @@ DOCUMENTS = [
     ("{ a " * 1900 + "}" * 1900, "BAD_DOCUMENT"),
     ("{ " + " ".join(f"a{at}: schools {{ totalCount }}" for at in range(1000)) + " }", "TOO_COMPLEX"),
     ("{ viewer { " + "name " * 20_000 + "} }", "TOO_COMPLEX"),
-    ("{ students(states: [" + "DEAD " * 200_000 + "]) { totalCount } }", None),
+    ("{ students(where: {state: {in: [" + "DEAD " * 200_000 + "]}}) { totalCount } }", None),
     ("{ schools { " + " ".join(f"a{at}: nodes {{ id }}" for at in range(51)) + " } }", "TOO_COMPLEX"),
     (
         "{ schools(first: 100) { nodes { classes(first: 100) { nodes { students(first: 100) { totalCount } } } } } }",
@@ -141,10 +141,10 @@ VARIABLES: list[tuple[str, str, Any]] = [
     ("Int", "students(first: $v)", -1),
     ("String", "students(after: $v)", 5),
     ("String", "students(after: $v)", "x" * 100_000),
-    ("[EnrolmentState!]", "students(states: $v)", ["HAPPY"]),
-    ("[EnrolmentState!]", "students(states: $v)", [None]),
-    ("[EnrolmentState!]", "students(states: $v)", 5),
-    ("[EnrolmentState!]", "students(states: $v)", {"IN_SCHOOL": True}),
+    ("[EnrolmentState!]", "students(where: {state: {in: $v}})", ["HAPPY"]),
+    ("[EnrolmentState!]", "students(where: {state: {in: $v}})", [None]),
+    ("[EnrolmentState!]", "students(where: {state: {in: $v}})", 5),
+    ("[EnrolmentState!]", "students(where: {state: {in: $v}})", {"IN_SCHOOL": True}),
 ]
 
 
@@ -176,7 +176,7 @@ TAKING = [
     ("String", "students(within: $v) { totalCount }"),
     ("String", "students(first: 1, after: $v) { nodes { id } }"),
     ("Int", "students(last: $v) { nodes { id } }"),
-    ("[EnrolmentState!]", "students(states: $v) { totalCount }"),
+    ("[EnrolmentState!]", "students(where: {state: {in: $v}}) { totalCount }"),
 ]
 
 

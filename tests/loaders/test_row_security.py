@@ -24,14 +24,9 @@ from hub.caller import Caller
 from hub.models import Base
 from hub.settings import Settings
 from loaders.compiler import Compiler
-from loaders.declare import GRAPHS, Kind, Many
+from loaders.declare import GRAPHS
 from loaders.plan import Call, Plan
 from loaders.selection import Document, Selected
-from schema.attendance import UNMARKED
-from schema.case import ORDERS
-from schema.problem import FILTERS as RECORD_FILTERS
-from schema.problem import ORDERS as RECORD_ORDERS
-from schema.student import STATES
 from tests.conftest import Ask
 from tests.province import COUNTY_B, Province, make_caller, make_day, make_student
 from tests.test_reads import EVERY_EDGE, make_lease
@@ -71,11 +66,7 @@ def plan_of(app: Starlette, caller: Caller, query: str, given: dict[str, Any]) -
 def compile_root(compiler: Compiler, field: Selected, call: Call) -> Plan:
     if field.name in LISTS:
         graph = GRAPHS[LISTS[field.name]]
-        every = {"students": {"states": STATES}, "schoolClasses": UNMARKED, "problemRecords": RECORD_FILTERS}
-        filters = every.get(field.name, {})
-        orders = {"cases": ORDERS, "problemRecords": RECORD_ORDERS}.get(field.name, {})
-        many = Many(Kind.CROSS, lambda _, __: true(), graph.order, filters, orders)
-        return compiler.root_list(graph, field, many, lambda _: true())
+        return compiler.root_list(graph, field, lambda _: true())
     graph = GRAPHS[KINDS[field.name]]
     [(name, value)] = [(name, value) for name, value in call.arguments(field).items() if value is not None]
     column = "id" if name == "id" else "code"
@@ -117,13 +108,13 @@ async def caller_of(app: Starlette, province: Province, name: str) -> Caller:
 CALLERS = ["prov", "city", "countyA", "countyB", "schoolA1", "teacherA1-1", "reviewerA", "dash", "two"]
 PUPIL = "name idNumber phone presentAddress ethnicGroup { code name } guardians { position name relation { name } }"
 DOCUMENTS = [
-    """{ problemRecords(where: {states: [OPEN]}, orderBy: NEWEST, first: 50) { totalCount
+    """{ problemRecords(where: {state: {in: [OPEN]}}, orderBy: [{by: FOUND_AT, direction: DESC}], first: 50) { totalCount
        nodes { kind student { name sex school { name headName problemRecords { totalCount } } } } } }""",
     "{ schools(first: 9) { nodes { problemCounts { kind open } problemRecords(first: 3) { nodes { kind } } } } }",
     EVERY_EDGE.replace("headcounts { students }", "since"),
     f"query($id: ID!) {{ student(id: $id) {{ {PUPIL} schoolClass {{ name grade school {{ name headName }} }} }} }}",
     f"{{ students(first: 99) {{ totalCount nodes {{ {PUPIL} }} }} }}",
-    "{ students(last: 3, states: [IN_SCHOOL]) { edges { cursor node { name } } pageInfo { hasPreviousPage endCursor } } }",
+    "{ students(last: 3, where: {state: {in: [IN_SCHOOL]}}) { edges { cursor node { name } } pageInfo { hasPreviousPage endCursor } } }",
     """{ schools(first: 9) { totalCount nodes { name headName stages { length authority { name since parent { name } } }
        headcounts { grade sex students } managedBy { name until schools { totalCount nodes { name } } }
        classes { totalCount nodes { name teacherName headcounts(groupBy: []) { students }
@@ -134,11 +125,11 @@ DOCUMENTS = [
     '{ school(code: "2114000003") { name stages { stage } students { totalCount } } }',
     '{ school(code: "3414000007") { name locatedIn { code since } managedBy { code since } } }',
     """{ schools { nodes { name attendance(until: "2026-03-02") { classDays expected present rate unmarkedClasses }
-       classes(unmarkedOn: "2026-03-02") { totalCount nodes { name } } } } }""",
+       classes(where: {unmarkedOn: "2026-03-02"}) { totalCount nodes { name } } } } }""",
     """{ regions { nodes { code attendance(since: "2026-03-01", until: "2026-03-31") { classDays late unmarkedClasses } } } }""",
-    """{ schoolClasses(unmarkedOn: "2026-03-02") { totalCount nodes { name attendance(until: "2026-03-02") { rate }
+    """{ schoolClasses(where: {unmarkedOn: "2026-03-02"}) { totalCount nodes { name attendance(until: "2026-03-02") { rate }
        days { totalCount nodes { day absences { kind } } } } } }""",
-    """{ schoolClasses { nodes { name days(since: "2026-03-02", first: 1) { totalCount nodes { day expected present
+    """{ schoolClasses { nodes { name days(where: {day: {gte: "2026-03-02"}}, first: 1) { totalCount nodes { day expected present
        schoolClass { name grade } absences { kind note student { id name grade } } } } } } }""",
     "{ students(first: 99) { nodes { name absences(last: 1) { totalCount nodes { day kind note student { name sex } } } } } }",
 ]

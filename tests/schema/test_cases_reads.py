@@ -91,23 +91,23 @@ async def test_lists_are_narrowed_by_kind_state_and_turn_newest_first(counter: C
     made = await make_cases(counter)
     newest = list(reversed(made.values()))
     assert await found(counter, "countyA") == newest
-    assert await found(counter, "countyA", kinds=["TRANSFER_IN_COUNTY"]) == newest
-    assert await found(counter, "countyA", kinds=["PROBLEM_RESOLUTION"]) == []
-    assert await found(counter, "countyA", states=["OPEN"]) == [made["half"], made["open"]]
-    assert await found(counter, "countyA", states=["DONE", "REFUSED"]) == [made["done"], made["refused"]]
+    assert await found(counter, "countyA", kind={"eq": "TRANSFER_IN_COUNTY"}) == newest
+    assert await found(counter, "countyA", kind={"in": ["PROBLEM_RESOLUTION"]}) == []
+    assert await found(counter, "countyA", state={"eq": "OPEN"}) == [made["half"], made["open"]]
+    assert await found(counter, "countyA", state={"in": ["DONE", "REFUSED"]}) == [made["done"], made["refused"]]
     assert await found(counter, "countyA", waitingAt=COUNTY_A) == [made["half"]]
     assert await found(counter, "schoolA1", waitingAt="2114000001") == [made["open"]]
     assert await found(counter, "schoolA2", waitingAt="2114000002") == []
-    assert await found(counter, "countyA", waitingAt="2114000001", states=["DONE"]) == []
+    assert await found(counter, "countyA", waitingAt="2114000001", state={"eq": "DONE"}) == []
     for nobody in ("", "14", "9999999999", "'; --"):
         assert await found(counter, "countyA", waitingAt=nobody) == []
 
 
 async def test_pages_of_cases_follow_each_other(counter: Counter) -> None:
     made = await make_cases(counter)
-    query = """query($after: String, $order: CaseOrder!) { cases(first: 3, after: $after, orderBy: $order) {
+    query = """query($after: String, $order: [CaseOrder!]) { cases(first: 3, after: $after, orderBy: $order) {
                nodes { id } pageInfo { endCursor hasNextPage } } }"""
-    for order, expected in (("OLDEST", list(made.values())), ("NEWEST", list(reversed(made.values())))):
+    for order, expected in (([{"by": "OPENED_AT"}], list(made.values())), (None, list(reversed(made.values())))):
         first = (await counter.ask("countyA", query, {"order": order}))["data"]["cases"]
         assert first["pageInfo"]["hasNextPage"]
         after = {"order": order, "after": first["pageInfo"]["endCursor"]}

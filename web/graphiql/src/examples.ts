@@ -142,7 +142,7 @@ const EXAMPLES: Example[] = [
     en: "Open problem records with their candidates",
     needs: ["problemRecord:read", "student:read"],
     query: `query ProblemQueue {
-  problemRecords(where: { states: [OPEN] }, orderBy: OLDEST, first: 20) {
+  problemRecords(where: {state: {in: [OPEN]}}, first: 20) {
     totalCount
     nodes {
       id
@@ -170,7 +170,7 @@ const EXAMPLES: Example[] = [
     en: "Open cases and whose turn it is",
     needs: ["case:read"],
     query: `query OpenCases {
-  cases(where: { states: [OPEN] }, first: 20) {
+  cases(where: {state: {in: [OPEN]}}, first: 20) {
     totalCount
     nodes {
       id
