@@ -33,8 +33,8 @@ def ready(school: str, county: str) -> dict[str, str]:
         " headcounts { grade sex students } } } } }",
         "class_teacher": "{ schoolClasses(first: 1) { nodes { id name students(first: 60) { nodes { id name } } } } }",
         "school_leader": "{ cases(where: {state: {eq: OPEN}}) { nodes { id kind pupilName waitingOffice due } } }",
-        "reviewer": "{ problemRecords(where: {state: {eq: OPEN}}, first: 5) { totalCount nodes { id kind student { name }"
-        " candidates { inReach name schoolName office } } } }",
+        "reviewer": "{ problemRecords(where: {state: {eq: OPEN}}, first: 5) { totalCount nodes { id kind"
+        " student { name } candidates { inReach name schoolName office } } } }",
         "dashboard": "{ regions(first: 20) { nodes { name headcounts(groupBy: []) { students }"
         " problemCounts { kind open } attendance { rate unmarkedClasses } } } }",
     }

@@ -33,7 +33,7 @@ DOCUMENTS = [
     ('{ students(where: {state: {in: ["IN_SCHOOL"]}}) { totalCount } }', "BAD_DOCUMENT"),
     ("{ students(where: {state: {in: [null]}}) { totalCount } }", "BAD_DOCUMENT"),
     ("{ school(code: 2114000001) { name } }", "BAD_DOCUMENT"),
-    ("{ region { name } }", "BAD_DOCUMENT"),
+    ("{ region { name } }", "BAD_ONE_OF"),
     ("{ student(id: $id) { name } }", "BAD_DOCUMENT"),
     ("query($id: ID!) { student(id: $id) { name } }", "BAD_DOCUMENT"),
     ("query($x: Nothing) { viewer { name } }", "BAD_DOCUMENT"),
