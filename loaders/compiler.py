@@ -85,6 +85,7 @@ class Compiler:
         self.cost = Cost(lambda _: 1)
         self._binds: dict[str, Bind] = {}
         self._denials: list[Denial] = []
+        self._marks: list[tuple[str, Denial]] = []
         self._renames: list[tuple[str, str]] = []
         self._places: list[seam.Place] = []
         self._names = 0
@@ -212,8 +213,10 @@ class Compiler:
         if row.pupil is not None and access is not Access.READ:
             opened = self.policy.access(self.role, graph.noun, field.name, leased=True)
             full = self._shown(row, field, declared, opened) if opened is not access else None
+            if full is not None and value is not None:
+                return case((self._leased(row.pupil), full), else_=value)
             if full is not None:
-                return case((self._leased(row.pupil), full), else_=null() if value is None else value)
+                return self._opened(row.pupil, full, Denial(path, f"{graph.noun}.{field.name}"))
         return self._deny(row, field, path) if value is None else value
 
     def _shown(self, row: Row, field: Selected, declared: Column | Coded, access: Access) -> ColumnElement[Any] | None:
@@ -286,17 +289,19 @@ class Compiler:
             return self._deny(row, field, path, graph.noun)
         table = graph.table.alias(self.name("t"))
         where = [declared.join(row.near, table)]
-        if owner is not None and not reach.on_path:
-            where.append(self._leased(owner))
-        elif declared.kind is Kind.OWNED and not (row.proven or row.shown):
+        if declared.kind is Kind.OWNED and not (row.proven or row.shown):
             where.append(self._reached(row, row.near))
         elif declared.kind is Kind.CROSS or (declared.kind is Kind.CHILD and not row.proven):
             where.append(self.inside(graph, table))
         kind = field.definition.type.of_type if is_non_null_type(field.definition.type) else field.definition.type
         if is_list_type(kind):
-            return self._whole(row, graph, field, declared, table, where, path)
-        page = Page(self, graph, field, declared.order, table, where, path, row.near, owner)
-        return page.compile().scalar_subquery()
+            rows = self._whole(row, graph, field, declared, table, where, path)
+        else:
+            page = Page(self, graph, field, declared.order, table, where, path, row.near, owner)
+            rows = page.compile().scalar_subquery()
+        if reach.on_path or owner is None:
+            return rows
+        return self._opened(owner, rows, Denial(path, graph.noun))
 
     def _whole(
         self,
@@ -331,6 +336,13 @@ class Compiler:
         if kind.name not in GRAPHS:
             kind = get_named_type(kind.fields["nodes"].type)
         return GRAPHS[kind.name]
+
+    def _opened(self, pupil: ColumnElement[int], value: ColumnElement[Any], denial: Denial) -> ColumnElement[Any]:
+        """A value that only a lease opens; where none does, the mark of a denial that the answer tells."""
+        mark = seam.mark()
+        self._marks.append((mark, denial))
+        shut: ColumnElement[str] = literal_column(f"'{mark}'::text")
+        return case((self._leased(pupil), func.to_json(value)), else_=func.to_json(shut))
 
     def _deny(self, row: Row, field: Selected, path: tuple[str, ...], noun: str | None = None) -> ColumnElement[Any]:
         self._denials.append(Denial(path, noun or f"{row.graph.noun}.{field.name}"))
@@ -374,7 +386,15 @@ class Compiler:
         constants = compiled.params
         order = compiled.positiontup or []
         binds = tuple(self._binds.get(name) or _constant(constants[name]) for name in order)
-        return Plan(str(compiled), binds, tuple(self._denials), tuple(self._renames), self.cost, tuple(self._places))
+        return Plan(
+            str(compiled),
+            binds,
+            tuple(self._denials),
+            tuple(self._renames),
+            self.cost,
+            tuple(self._places),
+            tuple(self._marks),
+        )
 
 
 def _pupil(graph: Graph, table: FromClause) -> ColumnElement[int] | None:

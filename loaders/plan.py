@@ -72,6 +72,8 @@ class Plan:
     renames: tuple[tuple[str, str], ...]
     cost: Cost
     places: tuple[Place, ...] = ()
+    marks: tuple[tuple[str, Denial], ...] = ()
+    """Of each value that only a lease opens: what stands there while none does, and what that denies."""
 
     def values(self, call: Call) -> list[Any]:
         """The statement's parameters. Raises TooLarge before any SQL when the request could touch too many rows."""
@@ -80,11 +82,18 @@ class Plan:
             raise TooLarge("TOO_COMPLEX", what=f"行数 rows {rows}", limit=call.settings.row_budget)
         return [bind(call) for bind in self.binds]
 
-    def rename(self, answer: str) -> str:
-        """Put response keys longer than PostgreSQL's 63 bytes back in place of their aliases.
+    def shut(self, answer: str) -> list[Denial]:
+        """What an answer denies because no lease opened it."""
+        return [denial for mark, denial in self.marks if mark in answer]
 
-        A JSON string value cannot hold the pattern: its quotes would be escaped.
+    def rename(self, answer: str) -> str:
+        """Put null where something was denied, and response keys longer than PostgreSQL's 63 bytes in place of their
+        aliases.
+
+        A JSON string value cannot hold the pattern of a key: its quotes would be escaped.
         """
+        for mark, _ in self.marks:
+            answer = answer.replace(f'"{mark}"', "null")
         for alias, key in self.renames:
             answer = answer.replace(f'"{alias}":', f'"{key}":')
         return answer

@@ -83,12 +83,16 @@ async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = N
     Raises Forbidden, TooLarge, BadInput before any SQL; Unavailable when the database cannot answer.
     """
     answer, plan = await _fetch(reading, info, compiling, shape, given)
-    return None if answer is None else Fragment(plan.rename(answer))
+    if answer is None:
+        return None
+    reading.denials += plan.shut(answer)
+    return Fragment(plan.rename(answer))
 
 
 async def several(reading: Reading, info: Any, compiling: Compile, *, shape: Any, keys: list[int]) -> list[str | None]:
     """The finished JSON of objects by their ids, in their order; None for what is not visible. Raises as `run`."""
     answer, plan = await _fetch(reading, info, compiling, shape, {"keys": keys})
+    reading.denials += plan.shut("".join(filter(None, answer)))
     return [None if one is None else plan.rename(one) for one in answer]
 
 

@@ -53,6 +53,11 @@ def marker(place: Place, key: ColumnElement[Any]) -> ColumnElement[str]:
     return literal_column(f"'@{_NONCE}:{place.number}:'").concat(cast(key, Text))
 
 
+def mark() -> str:
+    """What stands in an answer where the caller was denied something; no data can hold it."""
+    return f"@{_NONCE}!{next(_NUMBERS)}!"
+
+
 async def fill(reading: Any, answer: Any) -> None:
     """Fill in every marker of an answer, in place. Raises Unavailable when the look-up cannot be made."""
     fragments = [fragment for fragment in _fragments(answer) if _NONCE in fragment.json]
