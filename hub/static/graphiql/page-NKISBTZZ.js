@@ -364,7 +364,7 @@ b`.split(/\n/).length!=3?function(s){for(var u=0,h=[],p=s.length;u<=p;){var g=s.
   }
 }
 `,variables:YSe},{key:"problems",zh:"待处理的问题学籍与疑似学生",en:"Open problem records with their candidates",needs:["problemRecord:read","student:read"],query:`query ProblemQueue {
-  problemRecords(where: { states: [OPEN] }, orderBy: OLDEST, first: 20) {
+  problemRecords(where: {state: {in: [OPEN]}}, first: 20) {
     totalCount
     nodes {
       id
@@ -384,7 +384,7 @@ b`.split(/\n/).length!=3?function(s){for(var u=0,h=[],p=s.length;u<=p;){var g=s.
   }
 }
 `,variables:mA},{key:"cases",zh:"在办业务与当前承办单位",en:"Open cases and whose turn it is",needs:["case:read"],query:`query OpenCases {
-  cases(where: { states: [OPEN] }, first: 20) {
+  cases(where: {state: {in: [OPEN]}}, first: 20) {
     totalCount
     nodes {
       id
