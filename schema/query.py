@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, or_, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, or_, select, true
 
-from hub import gate, paths
+from hub import gate, models, paths
 from hub.errors import BadInput, Forbidden
 from loaders import declare, read
 from loaders.compiler import Compiler
@@ -87,14 +87,34 @@ class Query:
             raise BadInput("BAD_ONE_OF", fields="code, id")
         return await (one(info, "School", "code", code) if id is None else by_id(info, "School", "school", id))
 
-    @strawberry.field(description="A class by id (查班级).")
+    @strawberry.field(description="A class by id, or by its school's code and its own class number (查班级).")
     async def school_class(
         self,
         info: HubInfo,
-        id: Annotated[strawberry.ID, argument("Opaque id (标识).")],  # noqa: A002 -- GraphQL's word
+        id: Annotated[strawberry.ID | None, argument("Opaque id (标识).")] = None,  # noqa: A002 -- GraphQL's word
+        school_code: Annotated[str | None, argument("10-digit school code (学校标识码).")] = None,
+        official_number: Annotated[str | None, argument("The school's class number (班号).")] = None,
     ) -> SchoolClass | None:
         """A class."""
-        return await by_id(info, "SchoolClass", "class", id)
+        coded = school_code is not None and official_number is not None
+        if (id is None) != coded or (school_code is None) != (official_number is None):
+            raise BadInput("BAD_ONE_OF", fields="id, schoolCode + officialNumber")
+        if id is not None:
+            return await by_id(info, "SchoolClass", "class", id)
+        await may(info, "SchoolClass")
+        graph, reading = GRAPHS["SchoolClass"], info.context.reads()
+
+        def compile_one(compiler: Compiler, field: Selected) -> Plan:
+            code = compiler.bind(lambda call: call.given["code"], Text())
+            number = compiler.bind(lambda call: call.given["number"], Text())
+            schools = models.School.__table__
+            of_school = select(schools.c.id).where(schools.c.code == code).scalar_subquery()
+            return compiler.one(
+                graph, field, lambda row: (row.c.school_id == of_school) & (row.c.official_number == number)
+            )
+
+        answer = await read.run(reading, info, compile_one, shape="number", code=school_code, number=official_number)
+        return await found(info, f"{graph.noun}:read", answer)
 
     @strawberry.field(description="A student by id or student number, exactly one of them (查学生).")
     async def student(

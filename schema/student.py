@@ -36,9 +36,7 @@ V = models.StudentVersion
 def _school_of_version(row: FromClause) -> Any:
     """The id of the school at the path of that time: the path's first two steps."""
     schools = view("school_cards", bare("id"), bare("path")).alias()
-    place = func.array_to_string(
-        func.string_to_array(row.c.path, literal_column("'.'"))[literal_column("1:2")], literal_column("'.'")
-    )
+    place = func.substring(row.c.path, literal_column("'^[0-9]+[.][0-9]+'"))
     return select(schools.c.id).where(schools.c.path == place).correlate(row).scalar_subquery()
 
 
