@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import attendance, demo_start, import_workbook, roster, transfer
+from benchmarks import attendance, demo_start, import_workbook, pages, roster, transfer
 
 BENCHMARKS = {
     "import_workbook": import_workbook.run,
     "roster": roster.run,
+    "pages": pages.run,
     "demo_start": demo_start.run,
     "attendance": attendance.run,
     "transfer": transfer.run,

@@ -51,12 +51,12 @@ class Province:
 
 
 @contextmanager
-def serving() -> Iterator[Province]:
+def serving(students: int = STUDENTS) -> Iterator[Province]:
     """The province on its running PostgreSQL with the hub's own settings (fsync and synchronous_commit on)."""
-    home = OUT / "province"
+    home = OUT / ("province" if students == STUDENTS else f"province-{students}")
     with Cluster(home / "postgres").serving() as cluster:
         settings = Settings(home=home, **_urls(cluster, _KEPT))
-        yield asyncio.run(_ready(cluster, settings))
+        yield asyncio.run(_ready(cluster, settings, students))
 
 
 def version(cluster: Cluster) -> str:
@@ -70,12 +70,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return {f"HUB_{name.upper()}": str(getattr(settings, name)) for name in names}
 
 
-async def _ready(cluster: Cluster, settings: Settings) -> Province:
+async def _ready(cluster: Cluster, settings: Settings, students: int) -> Province:
     await migrate.upgrade(settings, password=cluster.password)
     await seed.seed(settings)
     if await demo.is_empty(settings):
-        print(f"Planting {STUDENTS:,} students in {settings.home} ...")
-        await demo.plant(settings, STUDENTS, SEED, settings.home / "sample-truth.csv", lambda *_: None)
+        print(f"Planting {students:,} students in {settings.home} ...")
+        await demo.plant(settings, students, SEED, settings.home / "sample-truth.csv", lambda *_: None)
     if not (settings.home / demo.LOG_INS).exists():
         await demo.furnish(settings)
     shown = await _shown(cluster, "server_version", "fsync", "synchronous_commit")
