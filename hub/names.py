@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise, takewhile
+from itertools import chain, pairwise, takewhile
 from operator import itemgetter
 
 import pypinyin
@@ -150,9 +150,9 @@ def name_terms(name: str) -> list[str]:
     """
     parts = units(name)
     pairs = [one + other for (one, _), (other, _) in pairwise(parts) if one and other]
-    readings = [each for _, each in parts]
-    initials = [tuple(dict.fromkeys(map(_first, each))) for each in readings]
-    return [*map(_term, parts), *dict.fromkeys([*pairs, *_letters(readings), *_letters(initials)])] or [NAMELESS]
+    readings = tuple([each for _, each in parts])
+    letters = [_begun(readings[at : at + _STEPS[-1]]) for at in range(len(parts))]
+    return [*map(_term, parts), *dict.fromkeys(chain(pairs, *letters))] or [NAMELESS]
 
 
 def wanted_terms(typed: str) -> list[str]:
@@ -194,13 +194,13 @@ def _term(unit: Unit) -> str:
     return f"{unit[0]}/{'/'.join(unit[1])}"
 
 
-def _letters(parts: Sequence[Readings]) -> list[str]:
-    """What these readings, or their first letters, begin with from each on, written without blanks, at each step."""
-    longest = _STEPS[-1]
+@lru_cache(maxsize=30_000)
+def _begun(parts: tuple[Readings, ...]) -> list[str]:
+    """What these readings, and their first letters, begin with when written without blanks, at each step."""
+    initials = [tuple(dict.fromkeys(map(_first, part))) for part in parts]
     found: list[str] = []
-    for at in range(len(parts)):
-        for spelt in _spellings(parts[at : at + longest]):
-            found += [spelt[:step] for step in _CUTS[min(len(spelt), longest)]]
+    for spelt in (*_spellings(parts), *_spellings(initials)):
+        found += [spelt[:step] for step in _CUTS[min(len(spelt), _STEPS[-1])]]
     return found
 
 

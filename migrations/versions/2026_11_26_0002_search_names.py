@@ -24,7 +24,7 @@ def upgrade() -> None:
             table,
             ["name_terms"],
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"gin_pending_list_limit": 1024},
         )
 
 
