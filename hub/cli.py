@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import demo, migrate, outbox, seed
+from hub import backfill, demo, migrate, outbox, seed
 from hub.app import build
 from hub.errors import HubError, Unavailable
 from hub.postgres import Cluster, PostgresFailed
@@ -231,6 +231,8 @@ def _place(settings: Settings) -> str:
 async def _migrate(settings: Settings, password: str | None) -> None:
     await migrate.upgrade(settings, password=password)
     await seed.seed(settings)
+    with bar() as progress:
+        await backfill.fill(settings, _followed(progress))
 
 
 async def _tell(settings: Settings, after: outbox.Position | None, *, forever: bool) -> None:
@@ -241,11 +243,16 @@ async def _tell(settings: Settings, after: outbox.Position | None, *, forever: b
 
 async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
     with bar() as progress:
-        tasks: dict[str, Any] = {}
+        await demo.plant(settings, students, seed_, truth, _followed(progress))
 
-        def follow(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
 
-        await demo.plant(settings, students, seed_, truth, follow)
+def _followed(progress: Progress) -> Callable[[str, int, int], None]:
+    """Shows what it is told in a bar for each thing that is done."""
+    tasks: dict[str, Any] = {}
+
+    def follow(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=total)
+        progress.update(tasks[what], completed=done, total=total)
+
+    return follow

@@ -27,7 +27,18 @@ PLAIN = tuple(column.key for column in COLUMNS if not column.member and column.k
 """What an import may change: every column of the sheet that is not key data."""
 _GUARDIAN = tuple(column.key for column in COLUMNS if column.member == 1)
 _KEYS = KEY_DATA[:-1]
-_NEW = ["student_number", "school_id", "class_id", "path", "grade", "school_year", "name_key", *_KEYS, *PLAIN]
+_NEW = [
+    "student_number",
+    "school_id",
+    "class_id",
+    "path",
+    "grade",
+    "school_year",
+    "name_key",
+    "name_terms",
+    *_KEYS,
+    *PLAIN,
+]
 
 
 Progress = Callable[[int, int], None]
@@ -271,6 +282,7 @@ async def _create(connection: AsyncConnection, school: Any, classes: dict[str, A
             "grade": place.grade,
             "school_year": place.school_year,
             "name_key": names.name_key(pupil["name"]),
+            "name_terms": names.name_terms(pupil["name"]),
         }
     columns = ", ".join(_NEW)
     issued = await connection.execute(

@@ -183,9 +183,11 @@ def _plain(name: str, value: Any) -> Any:
 
 async def _change(connection: AsyncConnection, caller: Caller, student_id: int, change: dict[str, Any]) -> None:
     row = (await connection.execute(_CURRENT, {"id": student_id})).one()
-    new = {key: date.fromisoformat(value) if key == "birth_date" else value for key, value in change.items()}
+    new: dict[str, Any] = {
+        key: date.fromisoformat(value) if key == "birth_date" else value for key, value in change.items()
+    }
     if "name" in new:
-        new["name_key"] = names.name_key(new["name"])
+        new |= {"name_key": names.name_key(new["name"]), "name_terms": names.name_terms(new["name"])}
     sets = ", ".join(f"{column} = :{column}" for column in new)
     await connection.execute(
         text(f"UPDATE students SET {sets}, version = version + 1, updated_at = now() WHERE id = :id"),  # noqa: S608 -- columns of this module

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from hub import clock, identity
+from hub import clock, identity, names
 
 PROVINCE, CITY, COUNTY_A, COUNTY_B = "14", "1401", "140105", "140106"
 SCHOOLS = {
@@ -45,12 +45,13 @@ async def make_province(connection: asyncpg.Connection, *, pupils: int = 3) -> P
     ):
         made.paths[code] = code
         made.ids[code] = await connection.fetchval(
-            """INSERT INTO places (code, level, parent_id, path, name, name_key, office, since)
-               VALUES ($1, $2, $3, $1, $4, $4, $4 || '教育局', '1949-10-01') RETURNING id""",
+            """INSERT INTO places (code, level, parent_id, path, name, name_key, name_terms, office, since)
+               VALUES ($1, $2, $3, $1, $4, $4, $5, $4 || '教育局', '1949-10-01') RETURNING id""",
             code,
             level,
             made.ids.get(parent or ""),
             name,
+            names.name_terms(name),
         )
     for short, (place, code) in SCHOOLS.items():
         await _school(connection, made, short, place, code, pupils)
@@ -107,9 +108,9 @@ async def _school(
     path = made.paths[short] = f"{place}.{code}"
     county = COUNTY_A if place == CITY else place
     made.ids[short] = await connection.fetchval(
-        """INSERT INTO schools (code, name, name_key, type, founder, place_id, path, located_in_id, territory, since,
-                                phone, head_name)
-           VALUES ($1, $2, $2, '211', 'EDUCATION_DEPARTMENT', $3, $4, $5, $6, '2000-09-01', '0351-1', $2 || '校长')
+        """INSERT INTO schools (code, name, name_key, name_terms, type, founder, place_id, path, located_in_id,
+                                territory, since, phone, head_name)
+           VALUES ($1, $2, $2, $7, '211', 'EDUCATION_DEPARTMENT', $3, $4, $5, $6, '2000-09-01', '0351-1', $2 || '校长')
            RETURNING id""",
         code,
         f"{short}小学",
@@ -117,6 +118,7 @@ async def _school(
         path,
         made.ids[county],
         county,
+        names.name_terms(f"{short}小学"),
     )
     await connection.execute(
         "INSERT INTO school_stages (school_id, stage, length, authority_id, since) VALUES ($1, 'PRIMARY', 6, $2, '2000-09-01')",
@@ -191,6 +193,7 @@ async def make_student(
         "travel_mode": "1",
         "needs_school_bus": False,
     } | values
+    student["name_terms"] = names.name_terms(student["name"])
     columns = ", ".join(student)
     places = ", ".join(f"${at}" for at in range(1, len(student) + 1))
     found: int = await connection.fetchval(

@@ -108,6 +108,20 @@ GENERAL: dict[str, Message] = {
         "标识的格式如 {example}，请原样使用查询返回的值。",
         "Identifiers look like {example}; use the value that a query returned, unchanged.",
     ),
+    "NAME_TYPED_EMPTY": Message(
+        "BAD_INPUT",
+        "没有可供查找的文字：姓名查找须含汉字、字母或数字。",
+        "There is nothing to look for: a name is found by characters, letters or digits.",
+        "请输入姓名中的汉字、拼音或拼音首字母，如“小明”“zhang xm”。",
+        "Type characters of the name, its pinyin or initials, such as 小明 or zhang xm.",
+    ),
+    "NAME_TYPED_TOO_LONG": Message(
+        "BAD_INPUT",
+        "姓名查找的内容过长，最多 {limit} 个字。",
+        "What was typed to find a name by is too long: {limit} characters at most.",
+        "请只输入姓名的一部分。",
+        "Type a part of the name.",
+    ),
     "BAD_ONE_OF": Message(
         "BAD_INPUT",
         "{fields} 中必须且只能填写一个。",

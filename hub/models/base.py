@@ -4,8 +4,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, MetaData, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, MetaData, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from hub import paths
@@ -36,6 +36,8 @@ Key = Annotated[int, mapped_column(BigInteger, Identity(always=False), primary_k
 Small = Annotated[int, mapped_column(SmallInteger)]
 Ordered = Annotated[str, mapped_column(Text(collation="C"))]
 """Text that sorts and compares byte by byte, the same on every server: paths, codes, sort keys."""
+Terms = Annotated[list[str], mapped_column(ARRAY(Text(collation="C")), server_default=text("'{}'"))]
+"""What a name is found by, as `hub.names.name_terms` makes it; empty until it has been made."""
 Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=text("now()"))]
 Version = Annotated[int, mapped_column(BigInteger, server_default="1")]
 """Counts the edits of a row: an edit based on an older version is refused as stale."""
@@ -51,6 +53,15 @@ def one_of(column: str, terms: type[StrEnum]) -> CheckConstraint:
 def shaped(column: str, pattern: str, name: str | None = None) -> CheckConstraint:
     """A check that a column matches a regular expression."""
     return CheckConstraint(f"{column} ~ '{pattern}'", name=name or column)
+
+
+def found_by_name(table: str) -> Index:
+    """The index of a table's `name_terms`. New rows wait in a list of at most 1 MB, so that an import pays little and a
+    search reads little besides.
+    """
+    return Index(
+        f"ix_{table}_name_terms", "name_terms", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 1024}
+    )
 
 
 def path_shaped() -> CheckConstraint:

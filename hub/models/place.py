@@ -6,7 +6,19 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Ordered, Since, Version, lasting, one_of, path_shaped, shaped
+from hub.models.base import (
+    Base,
+    Key,
+    Ordered,
+    Since,
+    Terms,
+    Version,
+    found_by_name,
+    lasting,
+    one_of,
+    path_shaped,
+    shaped,
+)
 from hub.terms import PlaceLevel
 
 
@@ -22,6 +34,7 @@ class Place(Base):
         UniqueConstraint("code"),
         Index("ix_places_parent_id", "parent_id", "code"),
         Index("ix_places_path", "path"),
+        found_by_name("places"),
     )
 
     id: Mapped[Key]
@@ -31,6 +44,7 @@ class Place(Base):
     path: Mapped[Ordered]
     name: Mapped[str]
     name_key: Mapped[Ordered]
+    name_terms: Mapped[Terms]
     office: Mapped[str | None]
     office_phone: Mapped[str | None]
     since: Mapped[Since]

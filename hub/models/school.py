@@ -7,7 +7,20 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstr
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Ordered, Since, Small, Version, lasting, one_of, path_shaped, shaped
+from hub.models.base import (
+    Base,
+    Key,
+    Ordered,
+    Since,
+    Small,
+    Terms,
+    Version,
+    found_by_name,
+    lasting,
+    one_of,
+    path_shaped,
+    shaped,
+)
 from hub.terms import Founder, Stage
 
 
@@ -31,12 +44,14 @@ class School(Base):
         Index("ix_schools_place_id", "place_id"),
         Index("ix_schools_located_in_id", "located_in_id"),
         Index("ix_schools_parent_id", "parent_id"),
+        found_by_name("schools"),
     )
 
     id: Mapped[Key]
     code: Mapped[Ordered]
     name: Mapped[str]
     name_key: Mapped[Ordered]
+    name_terms: Mapped[Terms]
     english_name: Mapped[str | None]
     type: Mapped[str]
     founder: Mapped[str]

@@ -7,7 +7,21 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Sequence, Un
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, Since, Small, Version, lasting, one_of, path_shaped, shaped
+from hub.models.base import (
+    Base,
+    Key,
+    Moment,
+    Ordered,
+    Since,
+    Small,
+    Terms,
+    Version,
+    found_by_name,
+    lasting,
+    one_of,
+    path_shaped,
+    shaped,
+)
 from hub.terms import EnrolmentState, Sex
 
 STUDENT_NUMBERS = Sequence(
@@ -38,6 +52,7 @@ class Student(Base):
         Index("ix_students_class_id", "class_id", "name_key", "id"),
         Index("ix_students_id_number", "id_number", postgresql_where=text("id_number IS NOT NULL")),
         Index("ix_students_name", "name", "birth_date", "sex"),
+        found_by_name("students"),
         Index(
             "ix_students_actual_school_id", "actual_school_id", postgresql_where=text("actual_school_id IS NOT NULL")
         ),
@@ -56,6 +71,7 @@ class Student(Base):
 
     name: Mapped[str]
     name_key: Mapped[Ordered]
+    name_terms: Mapped[Terms]
     sex: Mapped[str]
     birth_date: Mapped[date]
     birthplace_code: Mapped[str]

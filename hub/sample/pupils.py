@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 
-from hub import divisions
+from hub import divisions, names
 from hub.sample import chance, numbers, people, problems
 from hub.sample.classes import Room
 from hub.sample.families import NOTHING, Families, Family
@@ -13,7 +14,7 @@ from hub.sample.problems import Person, Plan, Role
 from hub.terms import EnrolmentState, Founder, Sex, Stage
 
 _OWN = """
-student_number school_id class_id path state grade actual_school_id actual_place name name_key sex
+student_number school_id class_id path state grade actual_school_id actual_place name name_key name_terms sex
 birth_date birthplace_code ancestral_place ethnic_group id_type id_number residence_code present_address
 phone post_code only_child entry_month admission_type attendance_type residence_nature left_behind
 migrant_child needs_aid living_allowance orphan martyr_child preschool distance_km travel_mode
@@ -283,7 +284,7 @@ class Writer:
             f"{number}\t{self._room}\t{state}\t{grade}\t"
             f"{NOTHING if room.actual is None else room.actual.id}\t"
             f"{NOTHING if planted or room.actual or chance() > 0.001 else _AWAY[int(chance() * 5)]}\t"
-            f"{person.name}\t{person.key}\t{person.sex}\t{numbers.iso(person.born)}\t{place}\t"
+            f"{person.name}\t{person.key}\t{_terms(person.name)}\t{person.sex}\t{numbers.iso(person.born)}\t{place}\t"
             f"{self._origin(person.division)}\t{ethnic}\t{'Z' if person.number is None else '1'}\t"
             f"{person.number or NOTHING}\t{place if person.number else NOTHING}\t{family.address}\t{family.phone}\t"
             f"{self._post_code}\t{_flag(family.only_child)}\t{self.year - grade + room.first_grade}-09-01\t"
@@ -298,6 +299,12 @@ class Writer:
             f"{_STRENGTHS[int(chance() * 100)]}\t{seat + 1}"
         )
         return f"{own}\t{family.first}\t{family.second}\t{self._earlier(room, grade)}\n"
+
+
+@lru_cache(maxsize=100_000)
+def _terms(name: str) -> str:
+    """The terms of a name as text of an array; they hold no sign that would have to be escaped."""
+    return "{" + ",".join(f'"{term}"' for term in names.name_terms(name)) + "}"
 
 
 def _flag(is_so: bool) -> str:

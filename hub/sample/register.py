@@ -52,14 +52,14 @@ async def plant_places(connection: asyncpg.Connection, seed: int) -> dict[str, i
         level = PlaceLevel[region.level.upper()]
         parent = known[region.parent_code] if region.parent_code else None
         phone = places.land_line(region.code, draw)
-        key = names.title_key(region.name)
-        code = region.code
-        return known[code], code, level, parent, code, region.name, key, places.office(region), phone, _PLACES_SINCE
+        name, code = region.name, region.code
+        found_by = names.title_key(name), names.name_terms(name)
+        return known[code], code, level, parent, code, name, *found_by, places.office(region), phone, _PLACES_SINCE
 
-    columns = "id, code, level, parent_id, path, name, name_key, office, office_phone, since"
+    columns = "id, code, level, parent_id, path, name, name_key, name_terms, office, office_phone, since"
     rows = [row(region) for region in missing]
     await pour(connection, "places", columns, rows)
-    versions = ((key, name, parent, path, since) for key, _, _, parent, path, name, _, _, _, since in rows)
+    versions = ((key, name, parent, path, since) for key, _, _, parent, path, name, *_, since in rows)
     await pour(connection, "place_versions", "place_id, name, parent_id, path, since", versions)
     return known
 
@@ -72,9 +72,9 @@ async def plant_schools(
     for school, key in zip(schools, await reserve(connection, "schools", len(schools)), strict=True):
         school.id = key
     columns = (
-        "id, code, name, name_key, type, founder, affiliation, licensed, place_id, path, located_in_id, territory, "
-        "parent_id, address, location_code, urban_rural, post_code, phone, head_name, head_phone, boarding_mode, "
-        "teaching_language, last_class_number, since"
+        "id, code, name, name_key, name_terms, type, founder, affiliation, licensed, place_id, path, located_in_id, "
+        "territory, parent_id, address, location_code, urban_rural, post_code, phone, head_name, head_phone, "
+        "boarding_mode, teaching_language, last_class_number, since"
     )
     await pour(connection, "schools", columns, [_school(draw, school, keys) for school in schools])
     columns = (
@@ -126,6 +126,7 @@ def _school(draw: random.Random, school: Sampled, keys: dict[str, int]) -> Seque
         school.code,
         school.name,
         names.title_key(school.name),
+        names.name_terms(school.name),
         school.type,
         school.founder,
         school.affiliation,
