@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
+from sqlalchemy import ARRAY, Text
 from strawberry.types.arguments import StrawberryArgument
 
+from hub import names
 from hub.terms import (
     AbsenceKind,
     EnrolmentState,
@@ -20,7 +22,8 @@ from hub.terms import (
     Sex,
     Stage,
 )
-from loaders.declare import Join, Kind, TypedId, argument, many
+from loaders import name_search
+from loaders.declare import Extra, Join, Kind, TypedId, argument, many
 
 T = TypeVar("T")
 
@@ -167,6 +170,19 @@ class Connection(Generic[T]):
     edges: list[Edge[T]] = strawberry.field(description="The nodes with their cursors (带游标的各项).")
     page_info: PageInfo = strawberry.field(description="Where this page stands (分页信息).")
     total_count: int = strawberry.field(description="How many there are in scope, over all pages (总数).")
+
+
+NAMED = {
+    "nameLike": Extra(
+        name_search.found,
+        ARRAY(Text),
+        str,
+        "Part of the name: characters, pinyin or its initials, such as 小明, xiaoming, xm or 王xm (姓名包含).",
+        field="name",
+        value=names.wanted_terms,
+    )
+}
+"""The filter of what has a name, beside those of its fields."""
 
 
 def typed_id(kind: str) -> TypedId:

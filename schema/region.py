@@ -12,7 +12,7 @@ from hub import models, paths
 from hub.terms import PlaceLevel
 from loaders.declare import Card, Kind, Sort, column, graph, up
 from schema.attendance import AttendanceCount, attendance_field
-from schema.common import Connection, Node, connection, typed_id
+from schema.common import NAMED, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import ProblemRecord
 from schema.school import LazyCase, School
@@ -36,6 +36,7 @@ P = models.Place
         "CODE": Sort("code", "Division code (行政区划代码)."),
         "NAME": Sort("name_key", "By the name's pinyin (按名称拼音)."),
     },
+    extras=NAMED,
 )
 @strawberry.type(description="A place of the administrative tree (行政区划, GB/T 2260).")
 class Region(Node):

@@ -13,7 +13,7 @@ from hub import models, paths
 from hub.terms import Founder, Stage
 from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, up
 from schema.attendance import AttendanceCount, attendance_field
-from schema.common import Code, Connection, Node, connection, typed_id
+from schema.common import NAMED, Code, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
 from schema.problem import ProblemRecord
 from schema.school_class import SchoolClass
@@ -129,6 +129,7 @@ class SchoolStage:
         "CODE": Sort("code", "School code (学校标识码)."),
         "NAME": Sort("name_key", "By the name's pinyin (按名称拼音)."),
     },
+    extras=NAMED,
 )
 @strawberry.type(description="A school or teaching point (学校、教学点).")
 class School(Node):

@@ -14,7 +14,7 @@ from hub.terms import EnrolmentState, Sex
 from loaders import mask
 from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, up
 from schema.attendance import Absence
-from schema.common import Code, Connection, Node, connection, typed_id
+from schema.common import NAMED, Code, Connection, Node, connection, typed_id
 from schema.problem import ProblemRecord
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class StudentVersion(Node):
         "BIRTH_DATE": Sort("birth_date", "Birth date (出生日期).", "birthDate"),
         "STUDENT_NUMBER": Sort("student_number", "Student number (学籍号).", "studentNumber"),
     },
+    extras=NAMED,
 )
 @strawberry.type(description="A pupil's status record (学籍), with the columns of the 71-column sheet.")
 class Student(Node):

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from hub import names as names_of
 from tests.conftest import Ask
 from tests.province import Province, make_day, make_student
 from tests.test_reads import make_lease
@@ -315,3 +316,36 @@ async def test_versions_open_by_lease_only_say_so_where_none_does(
     opened = await ask("reviewerA", query)
     assert opened["data"]["student"] == {"presentAddress": "住址a1-1-1", "versions": {"totalCount": 0}}
     assert "errors" not in opened
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("小明", "张小明 王小明"),
+        ("zhang", "张小明 张伟"),
+        ("zxm", "张小明"),
+        ("王xm", "王小明"),
+        ("XIAOMING", "张小明 王小明"),
+        ("李", ""),
+    ],
+)
+async def test_names_are_found_by_characters_pinyin_and_initials(
+    ask: Ask, province: Province, system: asyncpg.Connection, typed: str, expected: str
+) -> None:
+    for short, where, name in (
+        ("n1", "A1-1", "张小明"),
+        ("n2", "A1-2", "张伟"),
+        ("n3", "A1-1", "王小明"),
+        ("n4", "B1-1", "张小明"),
+    ):
+        await make_student(
+            system,
+            province,
+            short,
+            where,
+            name=name,
+            name_key=names_of.name_key(name),
+            name_terms=names_of.name_terms(name),
+        )
+    found = await names(ask, "schoolA1", f'{{nameLike: "{typed}"}}')
+    assert sorted(found) == sorted(expected.split())
