@@ -307,9 +307,7 @@ def _tables() -> None:
         sa.Column("sex", sa.Text(), nullable=False),
         *_measures(),
         sa.CheckConstraint("axis IN ('MANAGEMENT', 'TERRITORY')", name=op.f("ck_count_cells_axis")),
-        sa.PrimaryKeyConstraint(
-            "axis", "path", "state", "school_year", "grade", "sex", name=op.f("pk_count_cells")
-        ),
+        sa.PrimaryKeyConstraint("axis", "path", "state", "school_year", "grade", "sex", name=op.f("pk_count_cells")),
     )
     op.create_table(
         "count_deltas",
@@ -342,9 +340,7 @@ def _tables() -> None:
     # Cells change in place, deltas come and go: both want room, and vacuum often.
     op.execute("ALTER TABLE count_cells SET (fillfactor = 70)")
     for table in ("count_deltas", "problem_deltas"):
-        op.execute(
-            f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)"
-        )
+        op.execute(f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)")
 
 
 def downgrade() -> None:
