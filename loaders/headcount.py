@@ -86,7 +86,7 @@ def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnEleme
     axis = _axis(compiler, field) if noun == "region" else CountAxis.MANAGEMENT
     ground = Ground(axis, lambda path: path == place.c.path, lambda path: paths.below(path, place.c.path))
     count = _Count(compiler, field, place)
-    parts = count.one_by_one(ground) if noun == "class" else count.by_cube(ground)
+    parts = count.one_by_one(ground) if noun == "schoolClass" else count.by_cube(ground)
     return compiler.if_reached(row, count.total(parts))
 
 
