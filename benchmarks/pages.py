@@ -44,7 +44,7 @@ SEARCH = """query($code: String!) { students(where: {nameLike: $code}, orderBy: 
 COUNTS = """query($code: String!) { region(code: $code) { name headcounts(groupBy: [GRADE, SEX]) { grade sex students }
  schools(first: 50) { nodes { name headcounts(groupBy: []) { students boarding } } } } }"""
 CHILDREN = """query($code: String!) { region(code: $code) { name children { nodes { code name
- headcounts(groupBy: []) { students } problemCounts { kind open } } } } }"""
+ headcounts(groupBy: []) { students boarding openProblems } } } } }"""
 SCHOOL_OF_TWELVE = """SELECT s.code FROM schools s WHERE s.path LIKE $1 || '%' AND 12 <= (
  SELECT count(*) FROM classes c WHERE c.school_id = s.id) ORDER BY s.code LIMIT 40"""
 QUERIES: dict[str, tuple[str, str, str]] = {

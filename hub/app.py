@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, clock, files, gate
+from hub import answers, clock, counts, files, gate
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -61,7 +61,7 @@ def build(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         readers.prepare()
-        async with database:
+        async with database, counts.folding(database):
             yield
 
     app = Starlette(

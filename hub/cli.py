@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, demo, migrate, outbox, seed
+from hub import backfill, counts, demo, migrate, outbox, seed
 from hub.app import build
 from hub.errors import HubError, Unavailable
 from hub.postgres import Cluster, PostgresFailed
@@ -31,6 +31,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+verify = typer.Typer(help="核对派生数据 Hold derived data against what they are derived from.", no_args_is_help=True)
+app.add_typer(verify, name="verify")
 console = Console()
 DATABASE = "hub"
 
@@ -161,6 +163,25 @@ def events(
     position = None if after is None else outbox.Position.read(after)
     with database() as settings:
         asyncio.run(_tell(settings, position, forever=follow))
+
+
+@verify.command(name="counts")
+def verify_counts(
+    mend: Annotated[bool, typer.Option("--mend", help="重新统计 Count anew where they differ.")] = False,
+) -> None:
+    """核对人数统计 Recount the register and compare with the cube of counts."""
+    with database() as settings:
+        found = asyncio.run(counts.differences(settings))
+        for difference in found:
+            typer.echo(difference.line)
+        if found and mend:
+            asyncio.run(counts.rebuild(settings))
+            found = asyncio.run(counts.differences(settings))
+            console.print("已重新统计 Counted anew.")
+    if found:
+        console.print(f"不符 Differing cells: {len(found)}")
+        raise typer.Exit(1)
+    console.print("统计与学籍库一致 The counts are what the register says.")
 
 
 @app.command(name="schema")

@@ -48,6 +48,7 @@ class Settings:
     plan_cache: int = knob(16_000_000, "Bytes of cached documents and plans, per process.")
     lookup_attempts: int = knob(20, "Pupils an account may fail to confirm within an hour before RATE_LIMITED.")
     transfer_tail_days: int = knob(30, "Days a sending school still reads the record of a pupil who left for another.")
+    fold_seconds: float = knob(1.0, "Seconds between two folds of changes into the counts; 0 leaves it to others.")
     introspection: bool = knob(True, "Whether __schema and __type answer.")
 
     @classmethod

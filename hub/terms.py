@@ -177,3 +177,10 @@ class AbsenceKind(StrEnum):
     LATE = "LATE"
     SICK_LEAVE = "SICK_LEAVE"
     PERSONAL_LEAVE = "PERSONAL_LEAVE"
+
+
+class CountAxis(StrEnum):
+    """What "at a place" means to a count (统计口径): managed from there, or standing on its ground."""
+
+    MANAGEMENT = "MANAGEMENT"
+    TERRITORY = "TERRITORY"

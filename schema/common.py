@@ -127,6 +127,7 @@ class CountDimension(enum.Enum):
     GRADE = strawberry.enum_value("GRADE", description="Grade 1 to 12 (年级).")
     SEX = strawberry.enum_value("SEX", description="Sex (性别).")
     STATE = strawberry.enum_value("STATE", description="Enrolment state (学籍状态).")
+    SCHOOL_YEAR = strawberry.enum_value("SCHOOL_YEAR", description="School year (学年).")
 
 
 @strawberry.interface(description="Whatever can be looked up by its id alone (对象).")

@@ -14,7 +14,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, marking, node, query, review, setup, workbook
+from schema import account, case, count, marking, node, query, review, setup, workbook
 from schema.documents import DocumentCache, Documents
 
 SDL = Path(__file__).with_name("schema.graphql")
@@ -22,7 +22,7 @@ SDL = Path(__file__).with_name("schema.graphql")
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")
-class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuery, node.NodeQuery):
+class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuery, count.CountQuery, node.NodeQuery):
     """Every read."""
 
 

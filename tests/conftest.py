@@ -18,6 +18,7 @@ from hub.settings import Settings
 from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
 
+COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
 KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
 
 
@@ -42,6 +43,7 @@ def make_settings(cluster: Cluster, database: str, **overrides: object) -> Setti
         "app_database_url": cluster.url("hub_app", database),
         "read_database_url": cluster.url("hub_read", database),
         "system_database_url": cluster.url("hub_system", database),
+        "fold_seconds": 0.0,
     }
     return Settings(**(urls | overrides))  # type: ignore[arg-type]
 
@@ -97,6 +99,8 @@ async def empty(connection: asyncpg.Connection) -> None:
     tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT]
     for table in tables:
         await connection.execute(f"DELETE FROM {table.name}")
+    for name in COUNTS:  # last: deleting pupils appended to them
+        await connection.execute(f"DELETE FROM {name}")
 
 
 @pytest.fixture

@@ -193,6 +193,7 @@ async def filled(cluster: Cluster, settings: Settings) -> Settings:
            WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"""
     ):
         await connection.execute(f'ALTER TABLE {row["name"]} DROP CONSTRAINT "{row["conname"]}"')
+    await connection.execute("SET session_replication_role = replica")  # no trigger adds a row of its own
     for table in sorted(TABLES):
         columns = await connection.fetch(
             """SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute

@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 import policies
-from hub import accounts, caller, clock, db, files, imports, problems, sample
+from hub import accounts, caller, clock, counts, db, files, imports, problems, sample
 from hub.db import Database
 from hub.demo import filled, mornings, people
 from hub.demo.greeting import LOG_INS, ready, welcome
@@ -42,8 +42,10 @@ async def plant(settings: Settings, students: int, seed: int, truth: Path, follo
         await connection.close()
     truth.parent.mkdir(parents=True, exist_ok=True)
     planted.write_truth(truth)
+    await counts.fold(settings)
     await _analyze(settings)
     await problems.detect_everywhere(settings, lambda done, of: follow("问题学籍 problem records", done, of))
+    await counts.fold(settings)
 
 
 async def furnish(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from hub.models.audit import Audit, AuditValue, Outbox, Request
 from hub.models.base import Base
 from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
+from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
 from hub.models.file import File, Import
 from hub.models.place import Place, PlaceVersion
 from hub.models.problem import ProblemRecord
@@ -30,6 +31,8 @@ __all__ = [
     "ClassDay",
     "ClassGrade",
     "Code",
+    "CountCell",
+    "CountDelta",
     "File",
     "Grade",
     "Grant",
@@ -41,7 +44,9 @@ __all__ = [
     "PlaceVersion",
     "Placement",
     "PolicyVersion",
+    "ProblemDelta",
     "ProblemRecord",
+    "ProblemTally",
     "Request",
     "School",
     "SchoolClass",

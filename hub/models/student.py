@@ -56,6 +56,7 @@ class Student(Base):
         Index(
             "ix_students_actual_school_id", "actual_school_id", postgresql_where=text("actual_school_id IS NOT NULL")
         ),
+        Index("ix_students_photo_file_id", "photo_file_id", postgresql_where=text("photo_file_id IS NOT NULL")),
     )
 
     id: Mapped[Key]
@@ -116,6 +117,7 @@ class Student(Base):
     bought_place: Mapped[bool | None]
     inclusion: Mapped[str | None]
     migrant_child: Mapped[bool | None]
+    photo_file_id: Mapped[int | None] = mapped_column(ForeignKey("files.id"))
 
     version: Mapped[Version]
     created_at: Mapped[Moment]

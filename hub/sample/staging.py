@@ -17,7 +17,7 @@ _CONSTANTS = {
     "updated_at": "now()",
 }
 _REPEATED = {"mail_address": "present_address", "home_address": "present_address"}
-_NEVER = ("id_valid_period", "auxiliary_number", "email", "home_page")
+_NEVER = ("id_valid_period", "auxiliary_number", "email", "home_page", "photo_file_id")
 
 
 async def make(connection: asyncpg.Connection) -> None:

@@ -26,6 +26,8 @@ ROOTS = [
     ("regions", "(within: $key)", "{ totalCount }", "countyA", COUNTY_A, COUNTY_B, "999999", "auditor"),
     ("schools", "(within: $key)", "{ totalCount }", "countyA", COUNTY_A, COUNTY_B, "999999", "auditor"),
     ("schoolClasses", "(within: $key)", "{ totalCount }", "countyA", COUNTY_A, COUNTY_B, "999999", "dash"),
+    ("headcounts", "(within: $key)", "{ students }", "countyA", COUNTY_A, COUNTY_B, "999999", "auditor"),
+    ("headcounts", "(within: $key)", "{ students }", "dash", COUNTY_A, "1501", "x", "sysadmin"),
     ("students", "(within: $key)", "{ totalCount }", "countyA", COUNTY_A, "1401", "149999", "sysadmin"),
     ("students", "(within: $key)", "{ totalCount }", "countyA", COUNTY_A, COUNTY_B, "x", "dash"),
 ]

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2026_11_26_0002"
-down_revision = "2026_11_24_0002"
+revision = "2026_11_26_0003"
+down_revision = "2026_11_26_0002"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,119 @@
+"""The cube of counts: folding what has changed into its cells, and holding them against a recount.
+
+The triggers, the fold itself and the recount are SQL functions of the database, run as hub_system: a county's count
+holds schools of other offices.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+
+from hub import db
+from hub.db import Database
+from hub.settings import Settings
+
+log = structlog.get_logger("hub")
+
+BATCH = 20_000
+"""Deltas of one fold: a transaction of some hundred milliseconds at most."""
+MEASURES = ("students", "boarding", "migrant", "left_behind", "without_id", "photo_missing", "open_problems")
+_FOLD = "SELECT fold_counts($1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A cell that is not what counting the register gives: which one, what is kept, what is right."""
+
+    axis: str
+    path: str
+    school_year: int
+    grade: int
+    sex: str
+    state: str
+    kept: tuple[int, ...] | None
+    counted: tuple[int, ...] | None
+
+    @property
+    def line(self) -> str:
+        """The cell, and its measures that differ."""
+        kept, counted = (numbers or (0,) * len(MEASURES) for numbers in (self.kept, self.counted))
+        differing = [
+            f"{name} {one}≠{other}" for name, one, other in zip(MEASURES, kept, counted, strict=True) if one != other
+        ]
+        where = f"{self.axis} {self.path} {self.school_year} {self.grade} {self.sex} {self.state}"
+        return f"{where}: {', '.join(differing)}"
+
+
+async def fold(settings: Settings) -> int:
+    """Fold everything there is to fold, as after a load: how many deltas. Stops where somebody else is folding, or
+    only pupils are left that a transaction still holds.
+    """
+    connection = await db.system_door(settings).connect()
+    try:
+        done = 0
+        while some := await connection.fetchval(_FOLD, BATCH):
+            done += some
+        return done
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def folding(database: Database) -> AsyncIterator[None]:
+    """Fold in the background while the block runs, every `fold_seconds`; not at all where that is 0."""
+    every = database.settings.fold_seconds
+    if every <= 0:
+        yield
+        return
+    task = asyncio.create_task(_keep_folding(database, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def differences(settings: Settings) -> list[Difference]:
+    """Every cell that, with what is not folded yet, differs from a recount in the same snapshot."""
+    connection = await db.system_door(settings).connect()
+    try:
+        return [_difference(row) for row in await connection.fetch("SELECT * FROM differing_counts()")]
+    finally:
+        await connection.close()
+
+
+async def rebuild(settings: Settings) -> None:
+    """Count everything anew. Writers of pupils, schools and problem records wait until it is done."""
+    connection = await db.system_door(settings).connect()
+    try:
+        await connection.execute("SELECT rebuild_counts()")
+    finally:
+        await connection.close()
+
+
+async def _keep_folding(database: Database, every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        try:
+            while await _fold_some(database) >= BATCH:
+                pass
+        except Exception as error:  # the next fold takes up what this one left
+            log.warning("counts not folded", kind=type(error).__name__)
+
+
+async def _fold_some(database: Database) -> int:
+    async with database.system.begin() as connection:
+        folded = await connection.execute(text("SELECT fold_counts(:many)"), {"many": BATCH})
+        return folded.scalar_one() or 0
+
+
+def _difference(row: Any) -> Difference:
+    named = {name: row[name] for name in ("axis", "path", "school_year", "grade", "sex", "state")}
+    kept, counted = (None if row[name] is None else tuple(row[name]) for name in ("kept", "counted"))
+    return Difference(**named, kept=kept, counted=counted)
