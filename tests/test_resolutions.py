@@ -56,19 +56,13 @@ async def test_a_change_is_made_when_the_leader_approves_and_closes_both_records
 async def test_evidence_keeps_the_data_and_is_remembered(
     ask: Ask, http: httpx.AsyncClient, province: Province, system: asyncpg.Connection, record: int
 ) -> None:
-    file = await upload(http, await give_upload(system, province), b"proof", "proof.pdf")
-    await system.execute("UPDATE files SET account_id = $1", province.accounts["reviewerA"])
+    file = await upload(http, province.tokens["reviewerA"], b"proof", "proof.pdf")
     answer = await ask("reviewerA", RESOLVE, asked(record, "EVIDENCE", fileIds=[file]))
     assert "errors" not in await approve(ask, answer)
     assert tuple(await system.fetchrow(RECORD, record)) == ("CLOSED", "EVIDENCE")
     await system.execute("SELECT detect_problems($1, '{}')", [province.ids["p"], province.ids["q"]])
     assert await system.fetchval("SELECT count(*) FROM problem_records WHERE state = 'OPEN'") == 1
     assert await system.fetchval("SELECT count(*) FROM case_files") == 1
-
-
-async def give_upload(system: asyncpg.Connection, province: Province) -> str:
-    """A token of somebody who may upload; reviewers get their proofs from schools."""
-    return province.tokens["schoolA1"]
 
 
 async def test_a_deleted_record_counts_no_more_and_its_twin_is_free(
