@@ -165,12 +165,6 @@ async def test_a_school_says_everything_of_itself_and_empties_it_again(
     assert told["name"] == "A1小学"
 
 
-async def test_a_field_left_out_and_an_emptied_one_are_two_requests(ask: Ask, province: Province) -> None:
-    key = {"idempotencyKey": "emptied-0001"}
-    assert "errors" not in await update(ask, province, address="平阳路1号", **key)
-    assert code_of(await update(ask, province, address="平阳路1号", phone="", **key)) == ("CONFLICT", "KEY_REUSED")
-
-
 async def test_what_is_left_out_stays_and_what_is_the_same_is_no_edit(
     ask: Ask, province: Province, system: asyncpg.Connection
 ) -> None:
