@@ -118,7 +118,7 @@ def _subject(row: FromClause) -> Any:
 
 def _typed(*keys: str) -> Expression:
     def found(row: FromClause) -> Any:
-        value = row.c.details
+        value: Any = row.c.details
         for key in keys:
             value = value[key]
         return value.astext
