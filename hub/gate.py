@@ -138,8 +138,8 @@ class Once:
 
     @property
     def digest(self) -> bytes:
-        """What tells two requests under one key apart."""
-        return hashlib.sha256(orjson.dumps(self.payload, default=str, option=orjson.OPT_SORT_KEYS)).digest()
+        """What tells two requests under one key apart; a field left out is not the same as an empty one."""
+        return hashlib.sha256(orjson.dumps(self.payload, default=repr, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 async def once(

@@ -19,6 +19,14 @@ _NUMBERS = "SELECT id, id_number, sex, birth_date, id_type FROM students WHERE {
 _CHUNK = 20_000
 
 
+async def alone(connection: AsyncConnection) -> None:
+    """Let nobody else raise or close problem records until this transaction ends, as `detect` does.
+
+    Call it before anything is read that rests on a record's state, and before any record is locked.
+    """
+    await connection.execute(text("SELECT pg_advisory_xact_lock(4711201310)"))  # the lock of detect_problems
+
+
 async def detect(connection: AsyncConnection, ids: Sequence[int]) -> None:
     """Raise and close the problem records of pupils that were written, and of everybody who shares a cause with them.
 

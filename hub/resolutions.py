@@ -37,6 +37,7 @@ _AUTHORITY = text(
          AND t.stage = CASE WHEN s.grade <= 6 THEN 'PRIMARY' WHEN s.grade <= 9 THEN 'JUNIOR' ELSE 'SENIOR' END
        ORDER BY t.since DESC LIMIT 1"""
 )
+_STANDING = select(ProblemRecord.state, ProblemRecord.version).where(ProblemRecord.id == bindparam("id"))
 _CLOSE = text(
     """UPDATE problem_records SET state = 'CLOSED', resolution = :resolution, closed_at = now(), version = version + 1
        WHERE id = :id"""
@@ -75,9 +76,10 @@ async def resolve(
 
         async def deed() -> list[int]:
             record = await _open(connection, record_id, version)
-            details = {"how": how, "record": record.id, "note": note}
+            details: dict[str, Any] = {"how": how, "record": record.id, "version": record.version}
             if how is Resolution.CHANGE:
-                details["change"] = await _judged(connection, record.student_id, change)
+                new = await _judged(connection, record.student_id, change)
+                details |= {"change": new, "name": new.get("name"), "number": new.get("id_number")}
             _complete(how, change, files, note)
             authority = (await connection.execute(_AUTHORITY, {"student": record.student_id})).scalar()
             if authority is None:
@@ -92,6 +94,7 @@ async def resolve(
                 details=details,
                 files=files,
                 offices={Side.AUTHORITY: authority},
+                note=(note or "").strip() or None,
             )
             return [opened]
 
@@ -100,8 +103,17 @@ async def resolve(
 
 
 async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, subjects: list[int]) -> None:
-    """What an approved resolution does. Raises Conflict CHANGE_DOES_NOT_HELP if the problem would still stand."""
+    """What an approved resolution does, if the problem still stands as it was when asked about.
+
+    Raises Conflict RECORD_CLOSED, PUPIL_CHANGED; CHANGE_DOES_NOT_HELP if the problem would still stand afterwards.
+    """
     how, record = Resolution(case.details["how"]), case.details["record"]
+    await problems.alone(connection)
+    standing = (await connection.execute(_STANDING, {"id": record})).one_or_none()
+    if standing is not None and standing.state == ProblemState.CLOSED:
+        raise Conflict("RECORD_CLOSED")
+    if standing is None or standing.version != case.details["version"]:
+        raise Conflict("PUPIL_CHANGED")
     if how is Resolution.EVIDENCE:
         await connection.execute(_CLOSE, {"id": record, "resolution": how})
         return
@@ -115,7 +127,7 @@ async def effect(connection: AsyncConnection, caller: Caller, case: OpenCase, su
         raise Conflict("CHANGE_DOES_NOT_HELP")
 
 
-cases.KINDS[CaseKind.PROBLEM_RESOLUTION] = cases.Kind(Slot.PROBLEM, effect)
+cases.KINDS[CaseKind.PROBLEM_RESOLUTION] = cases.Kind(Slot.PROBLEM, effect, ("problemRecord", Action.RESOLVE))
 
 
 async def _open(connection: AsyncConnection, record_id: int, version: int | None) -> Any:

@@ -5,12 +5,12 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import FromClause, Text, func, select
+from sqlalchemy import Date, FromClause, Text, cast, func, select
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
 
 from hub import cases, models, transfers
-from hub.terms import CaseKind, CaseState, RefusalReason, Side, StepState, Verdict
+from hub.terms import CaseKind, CaseState, RefusalReason, Resolution, Sex, Side, StepState, Verdict
 from loaders import mask
 from loaders.declare import Expression, Extra, Sort, column, graph, owned_list, up
 from schema.common import Connection, Node, describe, key_of, typed_id
@@ -121,8 +121,23 @@ def _waiting_at(row: FromClause, code: Any) -> Any:
     return (row.c.waiting_path == code) | (row.c.waiting_path == at_school)
 
 
-def _typed(name: str) -> Expression:
-    return lambda row: row.c.details[name].astext
+def _typed(*keys: str) -> Expression:
+    def found(row: FromClause) -> Any:
+        value: Any = row.c.details
+        for key in keys:
+            value = value[key]
+        return value.astext
+
+    return found
+
+
+def _birth_date(row: FromClause) -> Any:
+    return cast(_typed("change", "birth_date")(row), Date)
+
+
+def _evidence(row: FromClause) -> Any:
+    files = models.CaseFile.__table__.alias()
+    return select(func.count()).where(files.c.case_id == row.c.id).correlate(row).scalar_subquery()
 
 
 @graph(models.CaseStep, "case")
@@ -175,13 +190,25 @@ class Case(Node):
     due: date | None = column(C.due, "The last day of the present step (办理期限).")
     opened_at: datetime = column(C.opened_at, "When it was asked for (申请时间).")
     closed_at: datetime | None = column(C.closed_at, "When it was closed (办结时间).")
-    pupil_name: str | None = column(_typed("name"), "The name the asking side typed (申请方填写的姓名).")
+    pupil_name: str | None = column(
+        _typed("name"), "The name the asking side typed; of a change, the new one (申请方填写的姓名)."
+    )
     typed_number: str | None = column(
         _typed("number"),
-        "The number the asking side typed (申请方填写的号码).",
+        "The number the asking side typed; of a change, the new identity number (申请方填写的号码).",
         masked=mask.tail(_typed("number"), 6),
         exact=True,
     )
+    resolution: Resolution | None = column(
+        _typed("how"), "Of a problem record's resolution: what is asked for (申请的处理方式)."
+    )
+    typed_sex: Sex | None = column(_typed("change", "sex"), "The sex a change would write (拟更正的性别).")
+    typed_birth_date: date | None = column(_birth_date, "The birth date a change would write (拟更正的出生日期).")
+    typed_id_type: str | None = column(
+        _typed("change", "id_type"),
+        "The code of the identity document a change would write (拟更正的身份证件类型代码).",
+    )
+    evidence: int = column(_evidence, "How many files prove it (佐证材料份数).")
     student: Student | None = up(
         _subject, "The pupil, in your area or opened to you for this case (学生).", leased=True
     )

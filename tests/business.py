@@ -11,7 +11,7 @@ REQUEST = "mutation($input: RequestTransferInput!) { requestTransfer(input: $inp
 DECIDE = "mutation($input: DecideCaseInput!) { decideCase(input: $input) { case { %s } } }"
 WITHDRAW = "mutation($input: WithdrawCaseInput!) { withdrawCase(input: $input) { case { %s } } }"
 WHOLE = """id kind state school { id code name phone } otherSchool { code name } waitingOffice due openedAt closedAt
-           pupilName typedNumber student { id name idNumber } steps { ordinal office side state due decidedAt }
+           pupilName typedNumber resolution typedSex typedBirthDate typedIdType evidence student { id name idNumber } steps { ordinal office side state due decidedAt }
            decisions { verdict reason note role at } version"""
 STATE = "id state version waitingOffice"
 BUSINESS = ("cases", "case_subjects", "case_steps", "case_decisions", "case_files", "leases")

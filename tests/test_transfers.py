@@ -215,6 +215,10 @@ async def test_before_acceptance_the_receiver_sees_nothing_it_did_not_type(
     await look(case)
     said = orjson.dumps(answers).decode()
     assert "金丝雀" in said
+    # Of the case: which office has its turn, and how to reach it; of that school's inside, nothing.
+    told = first["data"]["requestTransfer"]["case"]
+    assert (told["waitingOffice"], told["otherSchool"]["name"]) == ("A1小学", "A1小学")
+    assert not told["otherSchool"]["headName"]
     assert [value for value in hidden if value in said] == []
     # The same questions do find them once the pupil is the receiver's.
     await counter.arrived(pupil="canary", name="金丝雀")

@@ -2,7 +2,7 @@
 
 A kind of case is one declaration in the file of its business; importing that file registers it:
 
-    cases.KINDS[CaseKind.PROBLEM_RESOLUTION] = cases.Kind(Slot.PROBLEM, effect)
+    cases.KINDS[CaseKind.PROBLEM_RESOLUTION] = cases.Kind(Slot.PROBLEM, effect, ("problemRecord", Action.RESOLVE))
 
     async def effect(connection, caller, case, subjects): ...
 
@@ -13,6 +13,7 @@ and a deed that checks who may ask and for what, then opens the case inside its 
         details={...}, files=[...], offices={Side.AUTHORITY: place_path})
 
 From there on every kind goes the same way: `decide` for each step of its chain, `withdraw` by the office that asked.
+Asking takes the kind's `right`, and so does withdrawing.
 `effect` runs in the transaction of the last approval, `ended` whenever the case closes, however it closes; both are
 given the case as it stood (`OpenCase`) and its subjects' ids in order. The case's row is locked. For an effect the
 subjects' rows are locked too (after whatever `prepare` locks), and row security shows both sides of the case, whoever

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.caller import Caller
 from hub.terms import CaseKind, Slot
+from policies import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,13 @@ class Kind:
     """A kind of case.
 
     `slot` is what it takes of a pupil; `effect`, what its approval does; `prepare` locks before an effect what must
-    be locked before the pupils are; `ended` is what any end of it does.
+    be locked before the pupils are; `ended` is what any end of it does. `right` is the action that asking for one
+    takes, and so taking it back.
     """
 
     slot: Slot
     effect: Effect
+    right: tuple[str, Action] = ("case", Action.CREATE)
     prepare: Effect = nothing
     ended: Effect = nothing
 

@@ -21,8 +21,8 @@ PROBLEMS: dict[str, Message] = {
         "CONFLICT",
         "该问题学籍已处理完毕。",
         "The problem record is closed already.",
-        "请刷新列表，处理下一条。",
-        "Load the list again and go on with the next.",
+        "请刷新列表，处理下一条；已提交核办的处理申请，请不同意或撤回。",
+        "Load the list again and go on with the next; refuse or withdraw a resolution that still waits.",
     ),
     "NO_AUTHORITY": Message(
         "CONFLICT",

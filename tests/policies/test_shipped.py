@@ -122,6 +122,12 @@ def test_rights_of_the_school_desk(shipped):
         assert "student:import" not in shipped.rights(role)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_who_resolves_problems_uploads_the_evidence(shipped, role):
+    rights = set(shipped.rights(role))
+    assert "problemRecord:resolve" not in rights or "file:create" in rights
+
+
 def test_a_class_teacher_stays_in_the_class(shipped):
     reaches = {line.reach for line in shipped.lines if line.role is Role.CLASS_TEACHER}
     assert reaches == {Reach.OWN_CLASS}
