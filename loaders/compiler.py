@@ -37,7 +37,21 @@ from hub.models import Code, Lease, Student
 from hub.terms import LeaseView
 from loaders import seam
 from loaders.connection import Page
-from loaders.declare import GRAPHS, METADATA, Coded, Column, Counted, Declaration, Graph, Kind, Loaded, Many, Up
+from loaders.declare import (
+    GRAPHS,
+    METADATA,
+    Coded,
+    Column,
+    Counted,
+    Declaration,
+    Expression,
+    Graph,
+    Kind,
+    Loaded,
+    Many,
+    Sided,
+    Up,
+)
 from loaders.plan import Bind, Cost, Denial, Plan
 from loaders.selection import Document, Selected
 from policies import Access, Action, Policy, Reach
@@ -119,9 +133,17 @@ class Compiler:
         """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement."""
         if not self.scoped:
             return true()
+        return self.held(path)
+
+    def held(self, path: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a path lies in the caller's area: what is told of a row that is seen anyhow."""
         return paths.within(
             path, [(self._root(at, first=True), self._root(at, first=False)) for at in range(self.roots)]
         )
+
+    def expressed(self, source: Expression | Sided, row: FromClause) -> ColumnElement[Any]:
+        """An expression over a row, as the caller's side is told it."""
+        return source.make(self.held, row) if isinstance(source, Sided) else source(row)
 
     def inside(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
         """The scope predicate of a type's row: one of the places it lies at is inside the caller's scope, or the
@@ -207,7 +229,7 @@ class Compiler:
     def _leaf(self, row: Row, field: Selected, declared: Column | Coded, path: tuple[str, ...]) -> ColumnElement[Any]:
         graph = row.graph
         if row.card is not None and field.name in row.card_fields and isinstance(declared, Column):
-            return declared.expression(row.card)
+            return self.expressed(declared.expression, row.card)
         access = Access.READ if field.name == "id" else self.policy.access(self.role, graph.noun, field.name)
         value = self._shown(row, field, declared, access)
         if row.pupil is not None and access is not Access.READ:
@@ -226,7 +248,7 @@ class Compiler:
         expression = {Access.READ: declared.expression, Access.MASK: declared.masked, Access.DENY: None}[access]
         if expression is None:
             return None
-        return SCALARS.get(get_named_type(field.definition.type).name, _same)(expression(row.columns))
+        return SCALARS.get(get_named_type(field.definition.type).name, _same)(self.expressed(expression, row.columns))
 
     def _code(self, row: Row, field: Selected, declared: Coded) -> ColumnElement[Any]:
         codes = Code.__table__.alias(self.name("t"))
@@ -251,7 +273,7 @@ class Compiler:
         far = Row(graph, table, proven=False, card=card, pupil=card.c.id if declared.leased else None)
         full = and_(table.c.id == card.c.id, self._full(far))
         query = select(*self.columns(far, field, path)).select_from(card.outerjoin(table, full))
-        query = query.where(card.c.id == declared.key(row.columns)).correlate(row.columns)
+        query = query.where(card.c.id == self.expressed(declared.key, row.columns)).correlate(row.columns)
         if declared.leased:
             query = query.where(table.c.id.is_not(None) | self._leased(card.c.id, views=list(LeaseView)))
         return self.as_json(query).scalar_subquery()

@@ -24,7 +24,17 @@ METADATA = "loaders"
 
 T = TypeVar("T", bound=type)
 Expression = Callable[[FromClause], ColumnElement[Any]]
+Held = Callable[[ColumnElement[str]], ColumnElement[bool]]
 Join = Callable[[FromClause, FromClause], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sided:
+    """An expression that says more to one side than to another: made from the test whether a path lies in the caller's
+    area, and the row.
+    """
+
+    make: Callable[[Held, FromClause], ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Kind(Enum):
 class Column:
     """A value of the row. `masked` is what a role sees that may only see it masked; without one it sees nothing."""
 
-    expression: Expression
+    expression: Expression | Sided
     masked: Expression | None = None
     exact: bool = False
     """Whether it tells who somebody is: it is searched for whole, never by a part."""
@@ -81,7 +91,7 @@ class Up:
     `leased`: even the card only to whom a live lease, of any view, opens the row; one of the whole record opens all.
     """
 
-    key: Expression
+    key: Expression | Sided
     leased: bool = False
 
 
@@ -142,7 +152,7 @@ class Extra:
     what was given into the parameter and may raise BadInput.
     """
 
-    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool]]
+    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool] | Sided]
     kind: TypeEngine[Any]
     annotation: Any
     description: str
@@ -210,7 +220,7 @@ def graph(
 
 
 def column(
-    source: InstrumentedAttribute[Any] | Expression,
+    source: InstrumentedAttribute[Any] | Expression | Sided,
     description: str,
     *,
     masked: Expression | None = None,
@@ -225,14 +235,14 @@ def coded(source: InstrumentedAttribute[Any], code_list: str, description: str) 
     return _field(Coded(source.key, code_list), description)
 
 
-def up(source: InstrumentedAttribute[Any] | Expression, description: str, *, leased: bool = False) -> Any:
+def up(source: InstrumentedAttribute[Any] | Expression | Sided, description: str, *, leased: bool = False) -> Any:
     """A field that leads to the one row a key points at: a column, or an expression that finds the key."""
     return _field(Up(_expression(source), leased), description)
 
 
 def loaded(loader: str, key: InstrumentedAttribute[Any], description: str) -> Any:
     """A field that a loader fills in, once for the whole answer, by this column of the row."""
-    return _field(Loaded(loader, _expression(key)), description)
+    return _field(Loaded(loader, lambda row: row.c[key.key]), description)
 
 
 def many(
@@ -280,7 +290,7 @@ def _field(declaration: Declaration, description: str, arguments: Sequence[Straw
     return made
 
 
-def _expression(source: InstrumentedAttribute[Any] | Expression) -> Expression:
+def _expression(source: InstrumentedAttribute[Any] | Expression | Sided) -> Expression | Sided:
     if isinstance(source, InstrumentedAttribute):
         key = source.key
         return lambda row: row.c[key]

@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from hub import clock
 from hub.errors import BadInput, Forbidden, TooLarge
-from loaders.declare import GRAPHS, METADATA, Coded, Column, Declaration, Graph, Kind, Many, TypedId, Up
+from loaders.declare import GRAPHS, METADATA, Coded, Column, Declaration, Graph, Kind, Many, Sided, TypedId, Up
 from loaders.plan import Call
 from loaders.selection import Selected
 from policies import Access, Action
@@ -126,7 +126,9 @@ class Where:
                     return self.operators(row.c[declared.column], given, path, Text())
                 if isinstance(declared.expression, TypedId):
                     return self._ids(row, declared.expression, given, path)
-                return self.operators(declared.expression(row), given, path, PARAMETERS.get(far, Text()))
+                return self.operators(
+                    self.compiler.expressed(declared.expression, row), given, path, PARAMETERS.get(far, Text())
+                )
             case Up():
                 return self._one(self._target(far), declared, row, given, path)
             case Many():
@@ -136,7 +138,7 @@ class Where:
     def _one(self, far: Graph, declared: Up, row: FromClause, given: Any, path: Path) -> ColumnElement[bool]:
         table = far.table.alias(self.compiler.name("t"))
         seen = self.compiler.inside(far, table)
-        found = exists(literal_column("1")).where(table.c.id == declared.key(row), seen)
+        found = exists(literal_column("1")).where(table.c.id == self.compiler.expressed(declared.key, row), seen)
         return found.where(self._all(far, table, given, path)).correlate(row)
 
     def _some(self, far: Graph, declared: Many, row: FromClause, given: Any, path: Path) -> ColumnElement[bool]:
@@ -158,7 +160,9 @@ class Where:
             self._readable(graph, extra.field)
         if extra.counts is not None and not self.compiler.may(extra.counts, Action.COUNT):
             raise Forbidden("FORBIDDEN", action=f"{extra.counts}:{Action.COUNT}")
-        return extra.predicate(row, self.compiler.bind(lambda call: extra.value(self._value(call, path)), extra.kind))
+        value = self.compiler.bind(lambda call: extra.value(self._value(call, path)), extra.kind)
+        made = extra.predicate(row, value)
+        return made.make(self.compiler.held, row) if isinstance(made, Sided) else made
 
     def _ids(self, row: FromClause, ids: TypedId, given: Any, path: Path) -> ColumnElement[bool]:
         found: list[ColumnElement[bool]] = []

@@ -5,14 +5,15 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import Date, FromClause, Text, cast, func, select
+from sqlalchemy import Date, FromClause, Select, Text, and_, cast, func, literal_column, or_, select
+from sqlalchemy import case as sqlcase
 from sqlalchemy import column as bare
 from sqlalchemy import table as view
 
 from hub import cases, models, transfers
 from hub.terms import CaseKind, CaseState, RefusalReason, Resolution, Sex, Side, StepState, Verdict
 from loaders import mask
-from loaders.declare import Expression, Extra, Sort, column, graph, owned_list, up
+from loaders.declare import Expression, Extra, Held, Sided, Sort, column, graph, owned_list, up
 from schema.common import Connection, Node, describe, key_of, typed_id
 from schema.context import HubInfo, argument
 from schema.query import by_id, listing
@@ -109,16 +110,55 @@ def _office_at(name: str) -> Expression:
     return found
 
 
+def _agreed(case: FromClause) -> Any:
+    """Whether the sending school has agreed."""
+    steps = models.CaseStep.__table__.alias()
+    found: Select[Any] = select(literal_column("1")).where(steps.c.case_id == case.c.id)
+    found = found.where(steps.c.side == literal_column(f"'{Side.SENDING_SCHOOL}'"))
+    return found.where(steps.c.state == literal_column(f"'{StepState.APPROVED}'")).correlate(case).exists()
+
+
+def _told(held: Held, case: FromClause) -> Any:
+    """Whether the caller is told which school a pupil would leave: its own side, who decides, and all once it agreed.
+
+    Until then a school that knows a child's name and number must not learn where the child is.
+    """
+    transfer = case.c.kind == literal_column(f"'{CaseKind.TRANSFER_IN_COUNTY}'")
+    return or_(~transfer, held(case.c.other_path), _agreed(case))
+
+
+def _other_school(held: Held, case: FromClause) -> Any:
+    return sqlcase((_told(held, case), _school_at("other_path")(case)))
+
+
+def _waiting_office(held: Held, case: FromClause) -> Any:
+    """Whose turn it is; to who may not know that school, the authority, which can be called."""
+    steps = models.CaseStep.__table__.alias()
+    authority = select(func.min(_office_at("office")(steps))).where(steps.c.case_id == case.c.id)
+    authority = authority.where(steps.c.side == literal_column(f"'{Side.AUTHORITY}'")).correlate(case)
+    open_to = or_(case.c.waiting_path != case.c.other_path, _told(held, case))
+    waiting = case.c.waiting_path.is_not(None)
+    return sqlcase((and_(waiting, open_to), _office_at("waiting_path")(case)), (waiting, authority.scalar_subquery()))
+
+
+def _step_office(held: Held, step: FromClause) -> Any:
+    owner = models.Case.__table__.alias()
+    told = select(literal_column("1")).where(owner.c.id == step.c.case_id, _told(held, owner)).correlate(step).exists()
+    sending = step.c.side == literal_column(f"'{Side.SENDING_SCHOOL}'")
+    return sqlcase((or_(~sending, told), _office_at("office")(step)))
+
+
+def _waiting_at(row: FromClause, code: Any) -> Sided:
+    schools = view("school_cards", bare("code"), bare("path")).alias()
+    at_school = select(schools.c.path).where(schools.c.code == code).scalar_subquery()
+    at = or_(row.c.waiting_path == code, row.c.waiting_path == at_school)
+    return Sided(lambda held, case: and_(at, or_(case.c.waiting_path != case.c.other_path, _told(held, case))))
+
+
 def _subject(row: FromClause) -> Any:
     subjects = models.CaseSubject.__table__.alias()
     first = select(func.min(subjects.c.student_id)).where(subjects.c.case_id == row.c.id)
     return first.correlate(row).scalar_subquery()
-
-
-def _waiting_at(row: FromClause, code: Any) -> Any:
-    schools = view("school_cards", bare("code"), bare("path")).alias()
-    at_school = select(schools.c.path).where(schools.c.code == code).scalar_subquery()
-    return (row.c.waiting_path == code) | (row.c.waiting_path == at_school)
 
 
 def _typed(*keys: str) -> Expression:
@@ -146,7 +186,9 @@ class CaseStep:
     """A step."""
 
     ordinal: int = column(S.ordinal, "Its place in the chain, from 1 (步骤序号).")
-    office: str | None = column(_office_at("office"), "The office that decides it (承办单位).")
+    office: str | None = column(
+        Sided(_step_office), "The office that decides it; the school a pupil would leave, once it agreed (承办单位)."
+    )
     side: Side = column(S.side, "Which side of the case that is (办理单位).")
     state: StepState = column(S.state, "How it stands (步骤状态).")
     due: date | None = column(S.due, "The last day to decide it, once it has its turn (办理期限).")
@@ -185,8 +227,14 @@ class Case(Node):
     kind: CaseKind = column(C.kind, "What it asks for (业务类型).")
     state: CaseState = column(C.state, "How far it has come (业务状态).")
     school: LazySchool | None = up(_school_at("path"), "The school that asked (申请学校).")
-    other_school: LazySchool | None = up(_school_at("other_path"), "The school on the other side (另一方学校).")
-    waiting_office: str | None = column(_office_at("waiting_path"), "Whose turn it is (当前承办单位).")
+    other_school: LazySchool | None = up(
+        Sided(_other_school),
+        "The school on the other side; the one a pupil would leave is told once it agreed (另一方学校).",
+    )
+    waiting_office: str | None = column(
+        Sided(_waiting_office),
+        "Whose turn it is; to who may not know that school, the authority (当前承办单位).",
+    )
     due: date | None = column(C.due, "The last day of the present step (办理期限).")
     opened_at: datetime = column(C.opened_at, "When it was asked for (申请时间).")
     closed_at: datetime | None = column(C.closed_at, "When it was closed (办结时间).")

@@ -348,7 +348,7 @@ async def test_the_chain_in_force_when_a_case_opens_is_the_cases_own(
         assert [(step["side"], step["office"]) for step in case["steps"]] == [
             ("AUTHORITY", "小店区教育局"),
             ("RECEIVING_SCHOOL", "A2小学"),
-            ("SENDING_SCHOOL", "A1小学"),
+            ("SENDING_SCHOOL", None),
         ]
         assert case["due"] == workdays.after(today, 3).isoformat()
         case = (await counter.decide("leadA", case["id"], fields=WHOLE))["data"]["decideCase"]["case"]

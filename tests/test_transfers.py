@@ -45,11 +45,7 @@ async def test_a_transfer_from_the_request_to_the_arrival(counter: Counter, syst
     due = workdays.after(clock.today(), 10).isoformat()
     case = (await counter.request())["data"]["requestTransfer"]["case"]
     assert (case["kind"], case["state"]) == ("TRANSFER_IN_COUNTY", "OPEN")
-    assert (case["school"]["name"], case["otherSchool"]["name"], case["waitingOffice"]) == (
-        "A2小学",
-        "A1小学",
-        "A1小学",
-    )
+    assert (case["school"]["name"], case["otherSchool"], case["waitingOffice"]) == ("A2小学", None, "小店区教育局")
     assert (case["pupilName"], case["typedNumber"]) == ("名a1-1-1", province.numbers["a1-1-1"])
     assert (case["due"], case["closedAt"], case["version"]) == (due, None, 1)
     assert [(step["side"], step["state"], step["due"]) for step in case["steps"]] == [
@@ -175,6 +171,12 @@ def everything(schema: GraphQLSchema, name: str, depth: int) -> str:
     return " ".join(parts)
 
 
+async def count(counter: Counter, caller: str, where: str) -> int:
+    answer = await counter.ask(caller, f"{{ cases(where: {{{where}}}) {{ totalCount }} }}")
+    found: int = answer["data"]["cases"]["totalCount"]
+    return found
+
+
 async def test_before_acceptance_the_receiver_sees_nothing_it_did_not_type(
     app: Starlette, counter: Counter, system: asyncpg.Connection, http: httpx.AsyncClient
 ) -> None:
@@ -208,17 +210,23 @@ async def test_before_acceptance_the_receiver_sees_nothing_it_did_not_type(
     answers.append(await counter.request(fields=whole, pupil="canary", name="金丝"))
     answers.append(await counter.decide("leaderA2", case, fields=whole))
     await look(case)
+    for where in ('waitingAt: "2114000001"', 'otherSchool: {code: {eq: "2114000001"}}'):
+        assert await count(counter, "schoolA2", where) == 0
+        assert await count(counter, "schoolA1", where) == 1
+    said = orjson.dumps(answers).decode()
+    assert [value for value in ("A1小学", "2114000001") if value in said] == []
     await counter.decide("leaderA1", case)
     await look(case)
+    assert answers[-5]["data"]["case"]["otherSchool"]["name"] == "A1小学"
     answers.append(await counter.decide("leaderA2", case, fields=whole))
     answers.append(await counter.withdraw("schoolA2", case, fields=whole))
     await look(case)
     said = orjson.dumps(answers).decode()
     assert "金丝雀" in said
-    # Of the case: which office has its turn, and how to reach it; of that school's inside, nothing.
+    # Of the case: whose side has its turn, and the county's office, which can be called; not where the pupil is.
     told = first["data"]["requestTransfer"]["case"]
-    assert (told["waitingOffice"], told["otherSchool"]["name"]) == ("A1小学", "A1小学")
-    assert not told["otherSchool"]["headName"]
+    assert (told["waitingOffice"], told["otherSchool"]) == ("小店区教育局", None)
+    assert next((step["side"], step["office"]) for step in told["steps"]) == ("SENDING_SCHOOL", None)
     assert [value for value in hidden if value in said] == []
     # The same questions do find them once the pupil is the receiver's.
     await counter.arrived(pupil="canary", name="金丝雀")
