@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from starlette.applications import Starlette
 
@@ -17,6 +18,9 @@ from hub.postgres import Cluster
 from hub.settings import Settings
 from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("patient")
 
 KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
 
