@@ -19,7 +19,7 @@ from hub.settings import Settings
 from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
 
-hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
 KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
