@@ -205,7 +205,7 @@ def look(port: int | None) -> None:
     try:
         [family, kind, protocol, _, place] = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: what just ended is no hindrance
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn: what just ended is no bar
             tried.bind(place)
     except OSError as error:
         raise Conflict("CANNOT_LISTEN", host=address[0], port=address[1], reason=error.strerror) from error
