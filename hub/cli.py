@@ -2,25 +2,26 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import asyncpg
 import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
 from hub import backfill, counts, demo, migrate, outbox, seed
 from hub.app import build
-from hub.errors import HubError, Unavailable
+from hub.errors import Conflict, HubError, Unavailable
+from hub.intake.check import Fault
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
 from schema import root
@@ -82,6 +83,7 @@ def migrate_() -> None:
 @app.command()
 def serve(port: Port = None) -> None:
     """启动服务 Serve the hub until Ctrl-C."""
+    look(port)
     with database() as settings:
         run(replace(settings, port=port or settings.port))
 
@@ -124,15 +126,12 @@ def import_(
 
         done = asyncio.run(demo.import_bytes(settings, workbook.name, data, school, username, password, show))
         progress.update(task, description="完成 done", total=done.total, completed=done.total)
-    table = Table("行 row", "列 column", "列名 header", "代码 code", "说明 message", "建议 remedy")
-    speech: Any = "en" if language == "en" else "zh"
     for fault in done.faults:
-        table.add_row(str(fault.row), fault.column, fault.header, fault.key, fault.text(speech), fault.remedy(speech))
-    if done.faults:
-        console.print(table)
+        console.print(_told(fault, "en" if language == "en" else "zh"), markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"共 {done.total} 行 rows: 新增 created {done.created}, 更新 updated {done.updated}, "
-        f"未变 unchanged {done.unchanged}, 未通过 rejected {done.rejected}"
+        f"未变 unchanged {done.unchanged}, 未通过 rejected {done.rejected}",
+        soft_wrap=True,
     )
     if done.rejected:
         raise typer.Exit(2)
@@ -141,6 +140,7 @@ def import_(
 @app.command(name="demo")
 def demo_(port: Port = None, students: Students = 45_000, seed: Seed = 2013) -> None:
     """演示 A sample province, a workbook imported, the hub serving; log-ins are printed."""
+    look(port)
     with database() as settings:
         if asyncio.run(demo.is_empty(settings)):
             asyncio.run(_plant(settings, students, seed, settings.home / "sample-truth.csv"))
@@ -219,6 +219,19 @@ def database() -> Iterator[Settings]:
         yield settings
 
 
+def look(port: int | None) -> None:
+    """See that the port is free before anything else is done. Raises Conflict with the system's reason if it is not."""
+    settings = Settings.read()
+    address = (settings.host, port or settings.port)
+    try:
+        [family, kind, protocol, _, place] = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn: what just ended is no bar
+            tried.bind(place)
+    except OSError as error:
+        raise Conflict("CANNOT_LISTEN", host=address[0], port=address[1], reason=error.strerror) from error
+
+
 @contextmanager
 def bar() -> Iterator[Progress]:
     """A progress bar."""
@@ -240,6 +253,15 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run()
+
+
+def _told(fault: Fault, language: Literal["zh", "en"]) -> str:
+    """A fault in two lines: where and what stands there, what is wrong and what to do."""
+    value = "" if fault.value is None else f" · {fault.value}"
+    return (
+        f"行 row {fault.row} · 列 column {fault.column} {fault.header} · {fault.key}{value}\n"
+        f"    {fault.text(language)} {fault.remedy(language)}"
+    )
 
 
 def _place(settings: Settings) -> str:

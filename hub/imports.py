@@ -17,6 +17,7 @@ from hub.errors import BadInput, NotFound
 from hub.intake import workbook
 from hub.intake.check import Checked, Fault, Row
 from hub.intake.sheet import BY_SLOT, COLUMNS
+from hub.intake.values import worded
 from hub.models import Import, School, SchoolClass
 from hub.terms import ImportState
 from policies import Action, Policy
@@ -370,7 +371,8 @@ async def _conclude(connection: AsyncConnection, caller: Caller, school: Any, fi
 
 def _fault(part: Checked, row: Row, slot: str, key: str, **named: Any) -> Fault:
     column = BY_SLOT[slot]
-    return Fault(row.number, part.letters.get(slot, column.letter), column.header, slot, key, None, named)
+    value = worded(row.values[slot], column)
+    return Fault(row.number, part.letters.get(slot, column.letter), column.header, slot, key, value, named)
 
 
 def _student_number(kind: str, county: str, year: int, sequence: int) -> str:

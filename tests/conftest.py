@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from starlette.applications import Starlette
 
@@ -19,6 +20,9 @@ from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
 
 COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
+hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
+hypothesis.settings.load_profile("patient")
+
 KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
 
 

@@ -14,7 +14,7 @@ from tests.province import COUNTY_A, SCHOOLS, Province
 
 IMPORT = """mutation($file: ID!, $school: String!) { importWorkbook(input: {fileId: $file, schoolCode: $school}) {
     import { id state total created updated unchanged rejected school { code } }
-    faults { row column header code message remedy } } }"""
+    faults { row column header code value message remedy } } }"""
 ROSTER = "SELECT * FROM students WHERE school_id = $1 ORDER BY id"
 RECORDS = ("audit", "audit_values", "outbox", "imports", "files")
 REGISTER = ("schools", "classes", "students", "guardians", "placements", "student_versions")

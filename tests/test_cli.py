@@ -1,6 +1,7 @@
 """The command line as an operator and a clerk use it, in a process of its own."""
 
 import os
+import socket
 import subprocess
 import sys
 from io import BytesIO
@@ -74,7 +75,7 @@ async def test_a_clerk_gets_a_template_and_imports_a_workbook(
     words = ["import", "filled.xlsx", "--school", "2114000001", "--username", "clerk", "--password"]
     code, said = run(settings, tmp_path, *words, password, "--language", "en")
     assert code == 2
-    assert "UNKNOWN_OPTION" in said
+    assert "行 row 3 · 列 column G 民族 · UNKNOWN_OPTION · 汉人" in said
     assert MESSAGES["UNKNOWN_OPTION"].remedy_en.split("{")[0] in said
     assert "created 2" in said
     assert "rejected 1" in said
@@ -115,6 +116,15 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert code == 1
     assert "数据库" in said
     assert "geheim" not in said
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_a_port_in_use_is_told_before_anything_is_done(settings: Settings, tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, said = run(None, tmp_path, command, "--port", port)
+    assert (code, port in said, "请换一个端口" in said) == (1, True, True), said
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_workbook_that_is_not_there_is_told(settings: Settings, tmp_path: Path) -> None:

@@ -153,21 +153,22 @@ async def test_what_is_counted_leaves_a_new_version(
 
 
 @pytest.mark.parametrize(
-    ("change", "column"),
+    ("change", "column", "shown"),
     [
-        ({"name": "王改名"}, "B"),
-        ({"class_number": "2000002"}, "P"),
-        ({"id_type": "护照"}, "I"),
+        ({"name": "王改名"}, "B", "王改名"),
+        ({"class_number": "2000002"}, "P", "2000002"),
+        ({"id_type": "护照"}, "I", "护照"),
     ],
 )
 async def test_key_data_are_a_fault_of_the_row_and_the_others_are_taken(
-    desk: Desk, system: asyncpg.Connection, change: dict[str, str], column: str
+    desk: Desk, system: asyncpg.Connection, change: dict[str, str], column: str, shown: str
 ) -> None:
     await desk.bring(make_row(1))
     before = await system.fetchval("SELECT s::text FROM students s WHERE name = $1", make_row(1)["name"])
     payload = await desk.bring(make_row(1, phone="13700000000", **change), make_row(2))
     assert counts(payload) == (2, 1, 0, 0, 1)
-    assert [(f["row"], f["column"], f["code"]) for f in payload["faults"]] == [(2, column, "KEY_DATA_DIFFERS")]
+    faults = [(f["row"], f["column"], f["code"], f["value"]) for f in payload["faults"]]
+    assert faults == [(2, column, "KEY_DATA_DIFFERS", shown)]
     assert await system.fetchval("SELECT s::text FROM students s WHERE name = $1", make_row(1)["name"]) == before
 
 

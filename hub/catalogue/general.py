@@ -178,6 +178,13 @@ GENERAL: dict[str, Message] = {
         "请使用 {wanted}。",
         "Use {wanted}.",
     ),
+    "CANNOT_LISTEN": Message(
+        "STATE_CONFLICT",
+        "无法在 {host} 的 {port} 端口提供服务：{reason}。",
+        "Cannot serve at port {port} of {host}: {reason}.",
+        "请换一个端口（--port 18080 或 make demo PORT=18080），或先停止占用该端口的程序。",
+        "Take another port (--port 18080, or make demo PORT=18080), or stop the program that uses it.",
+    ),
     "METHOD_NOT_ALLOWED": Message(
         "BAD_INPUT",
         "该地址不接受 {method} 请求。",

@@ -80,10 +80,24 @@ def shown(cell: Any, column: Column) -> str | None:
     """A cell as a report may show it: at most 60 characters, no control characters, identity numbers masked."""
     if cell is None:
         return None
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # 1.4E+17 tells a clerk nothing
     text = _CONTROL.sub("\ufffd", str(cell)[:61])
     if column.kind == "id_number":
         return identity.mask(identity.normalise(text))
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def worded(value: Any, column: Column) -> str | None:
+    """A value of `parse` as a clerk writes it and a report may show it."""
+    if isinstance(value, date):
+        value = f"{value:%Y%m%d}"
+    elif value is not None and column.kind == "sex":
+        value = {"MALE": "男", "FEMALE": "女"}[value]
+    elif value is not None and column.kind == "code":
+        entry = codes.lists()[column.codes or ""].by_code(value)
+        value = entry.name if entry else value
+    return shown(value, column)
 
 
 def _text(column: Column, cell: str, school: School, today: date) -> Any:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pupils import CLASS_NUMBERS, SCHOOL, SLOTS, TODAY, make_id, make_row, make_sheet
 
-from hub.intake import check, messages, sheet
+from hub.intake import check, messages, sheet, values
 
 NO_PAPERS = {
     "id_type": "其他",
@@ -274,6 +274,24 @@ def test_a_report_masks_identity_numbers():
     number = make_id()[:17] + ("1" if make_id()[17] != "1" else "2")
     fault = examine(make_row(id_number=number)).faults[0]
     assert fault.value == f"{number[:6]}********{number[-4:]}"
+
+
+@pytest.mark.parametrize(
+    ("slot", "value", "words"),
+    [
+        ("name", "王一", "王一"),
+        ("sex", "FEMALE", "女"),
+        ("birth_date", date(2019, 3, 5), "20190305"),
+        ("id_type", "A", "护照"),
+        ("id_number", None, None),
+    ],
+)
+def test_a_value_is_told_as_a_clerk_writes_it(slot, value, words):
+    column = sheet.BY_SLOT[slot]
+    assert values.worded(value, column) == words
+    if words is not None:
+        school = values.School("2114000001", [])
+        assert values.parse(column, words, school, date(2026, 9, 1)) == value
 
 
 def test_oddities_of_the_file_are_faults_of_their_cells():

@@ -123,6 +123,6 @@ export const VIEWER = "query Viewer { viewer { name username roles { role root p
 export const IMPORT = `mutation Import($input: ImportWorkbookInput!) {
   importWorkbook(input: $input) {
     import { id state total created updated unchanged rejected }
-    faults { row column header code message remedy }
+    faults { row column header code value message remedy }
   }
 }`;

@@ -3,7 +3,7 @@ import { ask, type Caller, type Grant, IMPORT, type Person, Refusal, saveTemplat
 import { schoolCode } from "./session";
 import type { Words } from "./words";
 
-type Fault = { row: number; column: string; header: string; code: string; message: string; remedy: string };
+type Fault = { row: number; column: string; header: string; code: string; value: string | null; message: string; remedy: string };
 type Counts = { total: number; created: number; updated: number; unchanged: number; rejected: number };
 type Outcome = { import: Counts & { id: string; state: "APPLIED" | "REFUSED" }; faults: Fault[] };
 type WorkbookProps = {
@@ -156,7 +156,7 @@ function Faults({ words, faults }: { words: Words; faults: Fault[] }) {
         </caption>
         <thead>
           <tr>
-            {(["row", "column", "header", "message", "remedy"] as const).map((name) => (
+            {(["row", "column", "header", "value", "message", "remedy"] as const).map((name) => (
               <th key={name} scope="col" className={name}>
                 {words[name]}
               </th>
@@ -168,7 +168,8 @@ function Faults({ words, faults }: { words: Words; faults: Fault[] }) {
             <tr key={index}>
               <th scope="row">{fault.row}</th>
               <td>{fault.column}</td>
-              <td>{fault.header}</td>
+              <td className="header">{fault.header}</td>
+              <td className="value">{fault.value ?? <i>{words.blank}</i>}</td>
               <td>{fault.message}</td>
               <td>{fault.remedy}</td>
             </tr>
