@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import attendance, demo_start, import_workbook, pages, roster, transfer
+from benchmarks import attendance, counts, demo_start, import_workbook, pages, roster, transfer
 
 BENCHMARKS = {
     "import_workbook": import_workbook.run,
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "demo_start": demo_start.run,
     "attendance": attendance.run,
     "transfer": transfer.run,
+    "counts": counts.run,
 }
 
 

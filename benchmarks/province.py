@@ -52,7 +52,9 @@ class Province:
 
 @contextmanager
 def serving(students: int = STUDENTS) -> Iterator[Province]:
-    """The province on its running PostgreSQL with the hub's own settings (fsync and synchronous_commit on)."""
+    """The province on its running PostgreSQL with the hub's own settings (fsync and synchronous_commit on); one of
+    another size is kept beside it.
+    """
     home = OUT / ("province" if students == STUDENTS else f"province-{students}")
     with Cluster(home / "postgres").serving() as cluster:
         settings = Settings(home=home, **_urls(cluster, _KEPT))
