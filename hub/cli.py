@@ -4,8 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,11 +15,13 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, migrate, outbox, seed
+from hub import backfill, counts, demo, migrate, outbox, path_check, seed
 from hub.app import build
+from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
 from hub.intake.check import Fault
 from hub.postgres import Cluster, PostgresFailed
@@ -184,6 +186,23 @@ def verify_counts(
     console.print("统计与学籍库一致 The counts are what the register says.")
 
 
+@verify.command(name="paths")
+def verify_paths(
+    mend: Annotated[bool, typer.Option("--mend", help="改正 Rewrite those that differ.")] = False,
+) -> None:
+    """核对路径 Hold every path against its foreign keys; list the rows that differ, exit code 1 if any are left."""
+    with database() as settings:
+        if mend:
+            with bar() as progress:
+                mended = asyncio.run(path_check.mend(settings, _followed(progress)))
+            console.print(f"已改正 Mended: {sum(mended.values())}")
+        with bar() as progress:
+            differing = asyncio.run(path_check.compare(settings, _followed(progress)))
+        _tell_paths(differing)
+        if differing:
+            raise typer.Exit(1)
+
+
 @app.command(name="schema")
 def schema_(
     check: Annotated[bool, typer.Option("--check", help="只比较 Compare with the file, change nothing.")] = False,
@@ -274,8 +293,15 @@ def _place(settings: Settings) -> str:
 async def _migrate(settings: Settings, password: str | None) -> None:
     await migrate.upgrade(settings, password=password)
     await seed.seed(settings)
-    with bar() as progress:
-        await backfill.fill(settings, _followed(progress))
+    with ExitStack() as shown:
+        bars: list[Follow] = []
+
+        def follow(what: str, done: int, total: int) -> None:
+            if not bars:  # a bar that is never told anything would still leave an empty line
+                bars.append(_followed(shown.enter_context(bar())))
+            bars[0](what, done, total)
+
+        await backfill.fill(settings, follow)
 
 
 async def _tell(settings: Settings, after: outbox.Position | None, *, forever: bool) -> None:
@@ -284,12 +310,24 @@ async def _tell(settings: Settings, after: outbox.Position | None, *, forever: b
         sys.stdout.flush()
 
 
+def _tell_paths(differing: list[path_check.Difference]) -> None:
+    table = Table("表 table", "列 column", "id", "现为 is", "应为 should be")
+    for each in differing:
+        for key, found, should in each.first:
+            table.add_row(each.check.table, each.check.column, key, found, should or "须由人查明 to be looked into")
+        if each.rows > len(each.first):
+            table.add_row(each.check.table, each.check.column, f"+{each.rows - len(each.first)}", "…", "…")
+    if differing:
+        console.print(table)
+    console.print(f"路径不符 Paths that differ: {sum(each.rows for each in differing)}")
+
+
 async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
     with bar() as progress:
         await demo.plant(settings, students, seed_, truth, _followed(progress))
 
 
-def _followed(progress: Progress) -> Callable[[str, int, int], None]:
+def _followed(progress: Progress) -> Follow:
     """Shows what it is told in a bar for each thing that is done."""
     tasks: dict[str, Any] = {}
 

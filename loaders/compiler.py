@@ -130,8 +130,8 @@ class Compiler:
         return self.finish(Page(self, graph, field, graph.order, table, where, (field.key,)).compile())
 
     def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
-        """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement, but that
-        a count from the root is of the roots themselves (`loaders/headcount.py`).
+        """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement, but
+        that a count from the root is of the roots themselves (`loaders/headcount.py`).
         """
         if not self.scoped:
             return true()

@@ -136,3 +136,15 @@ def test_a_workbook_that_is_not_there_is_told(settings: Settings, tmp_path: Path
 
 def test_the_schema_checked_in_is_the_one_of_the_code(tmp_path: Path) -> None:
     assert run(None, tmp_path, "schema", "--check") == (0, "")
+
+
+async def test_names_without_search_terms_get_them_at_the_next_command(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
+) -> None:
+    before = await system.fetch("SELECT id, name_terms FROM students ORDER BY id")
+    await system.execute("UPDATE students SET name_terms = '{}'")
+    code, said = run(settings, tmp_path, "migrate")
+    assert (code, "students" in said) == (0, True), said
+    assert await system.fetch("SELECT id, name_terms FROM students ORDER BY id") == before
+    code, said = run(settings, tmp_path, "events")
+    assert (code, said) == (0, "")

@@ -89,7 +89,9 @@ def test_make_targets_that_a_page_names_exist(page):
 
 def test_the_readme_names_every_command_and_no_other():
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
-    assert set(re.findall(r"^\| `hub ([a-z]+)", text("README.md"), flags=re.MULTILINE)) == known
+    for group in cli.app.registered_groups:
+        known |= {f"{group.name} {command.name}" for command in group.typer_instance.registered_commands}
+    assert set(re.findall(r"^\| `hub (verify [a-z]+|[a-z]+)", text("README.md"), flags=re.MULTILINE)) == known
 
 
 def test_the_readme_names_the_two_commands():
