@@ -122,3 +122,18 @@ async def record(province: Province, system: asyncpg.Connection) -> int:
     await make_caller(system, province, "leaderA", [("county_leader", COUNTY_A)])
     found: int = await system.fetchval("SELECT id FROM problem_records WHERE student_id = $1", province.ids["p"])
     return found
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that reads send, as they are sent."""
+    sent: list[str] = []
+    for name in ("fetch", "fetchval", "fetchrow"):
+        original = getattr(asyncpg.Connection, name)
+
+        def noted(self: Any, query: str, *given: Any, _original: Any = original, **rest: Any) -> Any:
+            sent.append(query)
+            return _original(self, query, *given, **rest)
+
+        monkeypatch.setattr(asyncpg.Connection, name, noted)
+    return sent

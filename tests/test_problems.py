@@ -264,21 +264,6 @@ async def test_counts_are_the_rows_of_the_drill_down(ask: Ask, doubled: Province
     assert dash["data"]["region"]["problemRecords"] is None
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that reads send, as they are sent."""
-    sent: list[str] = []
-    for name in ("fetch", "fetchval", "fetchrow"):
-        original = getattr(asyncpg.Connection, name)
-
-        def noted(self: Any, query: str, *given: Any, _original: Any = original, **rest: Any) -> Any:
-            sent.append(query)
-            return _original(self, query, *given, **rest)
-
-        monkeypatch.setattr(asyncpg.Connection, name, noted)
-    return sent
-
-
 THREE_EDGES = """{ problemRecords(first: 50) { nodes { id candidates { inReach } } }
     region(code: "140105") { problemRecords(first: 50) { nodes { candidates { inReach office } } } }
     school(code: "2114000001") { students(first: 100) { nodes {
