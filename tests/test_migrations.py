@@ -11,6 +11,7 @@ from alembic import command
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import migrate
+from hub.errors import Unavailable
 from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
@@ -314,3 +315,11 @@ async def test_two_migrators_at_once_succeed_though_neither_is_a_superuser(fresh
     assert [process.returncode for process in both] == [0, 0], said
     assert await migrated_shape(built) == await migrated_shape(settings)
     assert await rights(built) == await rights(settings)
+
+
+def test_a_server_that_is_too_old_is_refused_in_words() -> None:
+    with pytest.raises(Unavailable) as refused:
+        migrate.refuse_old("140012")
+    assert refused.value.key == "DATABASE_TOO_OLD"
+    assert "14" in refused.value.text("zh")
+    migrate.refuse_old("150000")

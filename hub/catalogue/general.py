@@ -213,6 +213,13 @@ GENERAL: dict[str, Message] = {
         "您的数据没有丢失，请稍后重试。",
         "Nothing is lost; try again in a moment.",
     ),
+    "DATABASE_TOO_OLD": Message(
+        "UNAVAILABLE",
+        "数据库是 PostgreSQL {found}，本系统需要 {needed} 或更高版本。",
+        "The database is PostgreSQL {found}; the hub needs {needed} or newer.",
+        "请升级数据库，或留空 HUB_DATABASE_URL 以使用内置数据库。",
+        "Upgrade it, or leave HUB_DATABASE_URL empty to use the embedded one.",
+    ),
     "TIMEOUT": Message(
         "UNAVAILABLE",
         "查询超过了时间上限。",
