@@ -279,7 +279,9 @@ async def test_two_finders_who_hold_each_others_pupil_do_not_wait_in_a_circle(
 
 async def test_an_update_of_nothing_counted_appends_nothing(province: Province, system: asyncpg.Connection) -> None:
     await fold(system)
-    await system.execute("UPDATE students SET phone = '13800138002', name = name || '甲', version = version + 1")
+    await system.execute(
+        "UPDATE students SET phone = '13800138002', name = name || '甲', name_terms = '{}', version = version + 1"
+    )
     await system.execute("UPDATE students SET state = state, grade = grade, migrant_child = false")
     await system.execute("UPDATE schools SET last_class_number = last_class_number + 1, phone = '1'")
     await system.execute("UPDATE problem_records SET version = version + 1")

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from hub import outbox, path_check, sample
+from hub import counts, outbox, path_check, sample
 from hub.models import Base
 from hub.path_check import CHECKS
 from hub.settings import Settings
@@ -115,6 +115,7 @@ async def test_damage_everywhere_is_mended_in_one_go_and_told_once(
     damaged = {f"{table}.{column}": await damage(system, table, column) for table, column in DERIVED}
     assert await path_check.mend(settings, silent) == damaged
     assert await differing(settings) == {}
+    assert await counts.differences(settings) == []
     entry = await system.fetchrow("SELECT action, outcome, account_id, facts FROM audit")
     assert tuple(entry)[:3] == ("register:mend", "ACCEPTED", None)
     (event,) = await outbox.tail(system, None, 10)
