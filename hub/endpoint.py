@@ -120,6 +120,9 @@ class GraphQLEndpoint:
             answer["data"] = result.data
         elif result.errors and any(error.path for error in result.errors):
             answer["data"] = None
+        if context.reading is not None:
+            limit = self.hub.reader.settings.cost_limit
+            answer["extensions"] = {"cost": {"requested": context.reading.cost, "limit": limit}}
         return answer
 
 
