@@ -192,4 +192,8 @@ def before(order: list[Key], one: Mapping[str, Any], other: Mapping[str, Any]) -
 
 def sort(rows: list[Row], order: list[Key]) -> list[Row]:
     """Rows in order: text by its characters' numbers, which is the order of its UTF-8 bytes."""
-    return sorted(rows, key=cmp_to_key(lambda one, other: before(order, one, other)))
+
+    def compared(one: Row, other: Row) -> int:
+        return before(order, one, other)
+
+    return sorted(rows, key=cmp_to_key(compared))

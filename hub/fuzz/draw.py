@@ -1,4 +1,4 @@
-"""Random documents for random callers, drawn from the graph itself: a new type or field is asked for without a line here.
+"""Random documents for random callers, drawn from the graph itself: a new field is asked for without a line here.
 
 Everything comes from one `random.Random`. The command seeds it; in tests hypothesis stands behind it, which can make
 what it has drawn smaller.
@@ -7,6 +7,7 @@ what it has drawn smaller.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -35,7 +36,24 @@ UNREAD = frozenset({"viewer"})
 """Root fields that read nothing of the register."""
 ODD = ("", "%", "_", "\\", "'", '"', "'; --", "é", "中", "𠮷", "\U0010ffff", "😀", "a", "14", "1401", "~")
 _LONG = "a_key_that_is_longer_than_the_sixty_three_bytes_an_identifier_may_have_"
-_KEYS = ("a", "id", "name", "nodes", "node", "path", "cursor", "at", "o1", "t1", "b1", "j1", "key", "hubkey", "_", "total")
+_KEYS = (
+    "a",
+    "id",
+    "name",
+    "nodes",
+    "node",
+    "path",
+    "cursor",
+    "at",
+    "o1",
+    "t1",
+    "b1",
+    "j1",
+    "key",
+    "hubkey",
+    "_",
+    "total",
+)
 _MOST_ROWS = 240
 
 
@@ -90,13 +108,23 @@ class _Drawing:
         assert self.schema.query_type is not None  # noqa: S101 -- the hub has one
         roots = self.schema.query_type
         parts = [self._root(roots)]
-        if not self.drawer.plain:
-            parts += [self._root(roots) for _ in range(self._few(0, 0, 0, 1, 2))]
-            if any(part.startswith("nodes(") or ": nodes(" in part.partition("(")[0] + "(" for part in parts):
-                parts = parts[:1]
-        head = f"query ({', '.join(self.declared)}) " if self.declared else "query "
-        document = f"{head}{{ {' '.join(parts)} }} {' '.join(self.fragments)}".strip()
-        return Asking(who, document, self.variables, frozenset(self.kinds))
+        if not self.drawer.plain and not parts[0].startswith("nodes("):
+            # An error in `nodes`, which is never null, would take the others' answers with it.
+            more = [self._root(roots) for _ in range(self._few(0, 0, 0, 1, 2))]
+            parts += [f"r{at}: {part}" for at, part in enumerate(more) if not part.startswith("nodes(")]
+        return Asking(who, self._whole(" ".join(parts)), self.variables, frozenset(self.kinds))
+
+    def _whole(self, selected: str) -> str:
+        """The document, with the fragments and variables that it still uses: some fell away with what used them."""
+        used, text = [], selected
+        for name, fragment in reversed(list(enumerate(self.fragments, 1))):
+            if f"...F{name} " in f"{text} ":
+                used.append(fragment)
+                text += f" {fragment}"
+        kept = [one for one in self.declared if re.search(rf"{re.escape(one.partition(':')[0])}\b", text)]
+        self.variables = {one[1:].partition(":")[0]: self.variables[one[1:].partition(":")[0]] for one in kept}
+        head = f"query ({', '.join(kept)})" if kept else "query"
+        return f"{head} {{ {selected} }} {' '.join(used)}".strip()
 
     # Callers
 
@@ -113,7 +141,10 @@ class _Drawing:
         """Mostly where the role is at home, at times anywhere."""
         if self.chance.random() < 0.75:
             table = self.chance.choice(
-                [{1: "places", 2: "places", 3: "places", 4: "schools", 5: "classes"}[level] for level in sorted(role.levels)]
+                [
+                    {1: "places", 2: "places", 3: "places", 4: "schools", 5: "classes"}[level]
+                    for level in sorted(role.levels)
+                ]
             )
             levels = set(role.levels)
             home = [row["path"] for row in self.rows.all(table) if _level(row["path"]) in levels]
@@ -134,7 +165,8 @@ class _Drawing:
         names = [name for name in roots.fields if name not in UNREAD]
         lists = [name for name in names if name in LISTS]
         one = ["node", "nodes"]
-        name = self.chance.choice(self.chance.choice([lists, lists, names, one] if not self.drawer.plain else [lists, names]))
+        kinds = [lists, names] if self.drawer.plain else [lists, lists, names, one]
+        name = self.chance.choice(self.chance.choice(kinds))
         if self.drawer.plain and name in ("node", "nodes"):
             name = "students"
         wanted = roots.fields[name]
@@ -159,10 +191,20 @@ class _Drawing:
         way = self.chance.choice(sorted(ways))
         if way == "id":
             return [f"id: {self._text(self._an_id(kind))}"]
+        if name == "schoolClass":
+            return self._of_school()
         if self.chance.random() < 0.1:
             return [f"{way}: {self._text(self.chance.choice(ODD))}"]
         row = self.chance.choice(self.rows.all(TYPES[kind].table))
         return [f"{way}: {self._text(row[ways[way]])}"]
+
+    def _of_school(self) -> list[str]:
+        """A class by its school's code and its own number."""
+        school_class = self.chance.choice(self.rows.all("classes"))
+        school: Any = self.rows.one("schools", "id", school_class["school_id"])
+        code, number = self._text(school["code"]), self._text(school_class["official_number"])
+        given = [f"schoolCode: {code}", f"officialNumber: {number}"]
+        return given[:1] if self.chance.random() < 0.1 else given
 
     def _by_id(self, name: str) -> str:
         self.kinds.add("node")
@@ -171,9 +213,8 @@ class _Drawing:
         ids = [self._an_id(kind) for kind in several][: 1 if name == "node" else None]
         given = f"id: {self._text(ids[0])}" if name == "node" else f"ids: [{', '.join(map(self._text, ids))}]"
         parts = ["__typename"] if self.chance.random() < 0.5 else ["id"]
-        for kind in dict.fromkeys(several):
-            if self.chance.random() < 0.9:
-                parts.append(f"... on {kind} {self._selection(kind, depth=1, rows=len(ids))}")
+        wanted = [kind for kind in dict.fromkeys(several) if self.chance.random() < 0.9]
+        parts += [f"... on {kind} {self._selection(kind, depth=1, rows=len(ids))}" for kind in wanted]
         return f"{name}({given}) {{ {' '.join(parts)} }}"
 
     def _an_id(self, kind: str) -> str:
@@ -227,10 +268,8 @@ class _Drawing:
             return part
         directive = self.chance.choice(["include", "skip"])
         held = self.chance.random() < 0.5
-        if self.chance.random() < 0.5:
-            condition = "true" if held else "false"
-        else:
-            condition = self._variable("Boolean!", held)
+        written = self.chance.random() < 0.5
+        condition = str(held).lower() if written else self._variable("Boolean!", held)
         # A directive stands before the selection set.
         at = _selection_at(part)
         return f"{part[:at].rstrip()} @{directive}(if: {condition}) {part[at:]}".strip()
@@ -289,9 +328,8 @@ class _Drawing:
             size = self._few(50, 20, 200)
         given += self._arguments(node, wanted, size)
         rows *= max(size, 1)
-        parts = []
-        for part in dict.fromkeys(self.chance.choice(_PARTS) for _ in range(self._few(1, 1, 2, 3))):
-            parts.append(self._maybe(self._part(part, node, depth, rows)))
+        wanted_parts = dict.fromkeys(self.chance.choice(_PARTS) for _ in range(self._few(1, 1, 2, 3)))
+        parts = [self._maybe(self._part(part, node, depth, rows)) for part in wanted_parts]
         if self.chance.random() < 0.03:
             parts.append("__typename")
         arguments = f"({', '.join(given)})" if given else ""
@@ -302,7 +340,9 @@ class _Drawing:
             return f"nodes {self._selection(node, depth + 1, rows)}"
         if part == "edges":
             inner = f"node {self._selection(node, depth + 1, rows)}"
-            return f"edges {{ {self.chance.choice([inner, f'cursor {inner}', 'cursor', f'{inner} cursor __typename'])} }}"
+            return (
+                f"edges {{ {self.chance.choice([inner, f'cursor {inner}', 'cursor', f'{inner} cursor __typename'])} }}"
+            )
         if part == "pageInfo":
             self.kinds.add("paging")
             return "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -385,23 +425,30 @@ class _Drawing:
             if operator == "isNull":
                 found[operator] = self.chance.choice(["true", "false"])
             elif operator == "in":
-                values = [self._value(node, name, get_named_type(kind.fields["eq"].type)) for _ in range(self._few(2, 1, 3, 0))]
+                values = [
+                    self._value(node, name, get_named_type(kind.fields["eq"].type))
+                    for _ in range(self._few(2, 1, 3, 0))
+                ]
                 found[operator] = f"[{', '.join(values)}]"
             else:
-                found[operator] = self._value(node, name, get_named_type(kind.fields[operator].type), cut=operator == "prefix")
+                found[operator] = self._value(
+                    node, name, get_named_type(kind.fields[operator].type), cut=operator == "prefix"
+                )
         return f"{{{', '.join(f'{one}: {text}' for one, text in found.items())}}}"
 
     def _value(self, node: str, name: str, kind: Any, *, cut: bool = False) -> str:
         """A value to compare with: half of the time one that a row has."""
         if isinstance(kind, GraphQLEnumType):
-            return self.chance.choice(list(kind.values))
+            return str(self.chance.choice(list(kind.values)))
         value = self._real(node, name) if self.chance.random() < 0.6 else None
         if kind.name == "Int":
             return str(self._near(value if isinstance(value, int) else self.chance.randrange(14)))
         if kind.name == "Boolean":
             return self.chance.choice(["true", "false"])
         if kind.name == "Decimal":
-            return self._text(str(value if isinstance(value, Decimal) else self.chance.choice(["0", "1", "1.50", "12.5"])))
+            return self._text(
+                str(value if isinstance(value, Decimal) else self.chance.choice(["0", "1", "1.50", "12.5"]))
+            )
         if kind.name == "Date":
             day = value if type(value) is date else date(2026, 3, 1) + timedelta(days=self.chance.randrange(9))
             return self._text(str(day))
@@ -444,7 +491,9 @@ class _Drawing:
             if isinstance(kind, GraphQLEnumType):
                 words = [self.chance.choice(list(kind.values)) for _ in range(self._few(1, 2, 0))]
                 several = is_list_type(_bare(argument.type))
-                given.append(f"{name}: [{', '.join(words)}]" if several else f"{name}: {(words or list(kind.values))[0]}")
+                given.append(
+                    f"{name}: [{', '.join(words)}]" if several else f"{name}: {(words or list(kind.values))[0]}"
+                )
             elif kind.name == "Date":
                 day = date(2026, 3, 1) + timedelta(days=self.chance.randrange(12))
                 given.append(f"{name}: {self._text(str(day))}")

@@ -1,4 +1,4 @@
-"""The hub in this process, asked as a browser would ask it, over one frozen moment of the register; it writes nothing."""
+"""The hub in this process, asked as a browser would, over one frozen moment of the register; it writes nothing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Moment(Database):
         async with self._turn, self.connection.transaction():
             yield self.connection
 
-    async def __aexit__(self, *_: Any) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Nothing to close: no pool was opened."""
 
 

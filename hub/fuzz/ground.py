@@ -13,7 +13,8 @@ import orjson
 
 from hub.fuzz.rows import Row, Rows
 
-TEXT, INT, BOOL, DATE, TIME, DECIMAL, WORD, ID, LIST = "text int bool date time decimal word id list".split()
+TEXT, INT, BOOL, DATE, TIME = "text", "int", "bool", "date", "time"
+DECIMAL, WORD, ID, LIST = "decimal", "word", "id", "list"
 Value = Callable[[Row, Rows], Any]
 Near = Callable[[Row, Rows], Iterable[Row]]
 
@@ -424,8 +425,8 @@ STUDENT = Type(
         **_ids("student"),
         **_leaves(
             TEXT,
-            "name actualPlace birthplaceCode ancestralPlace residenceCode presentAddress mailAddress homeAddress postCode "
-            "formerName idValidPeriod strengths auxiliaryNumber numberInClass email homePage",
+            "name actualPlace birthplaceCode ancestralPlace residenceCode presentAddress mailAddress homeAddress "
+            "postCode formerName idValidPeriod strengths auxiliaryNumber numberInClass email homePage",
         ),
         **_leaves(WORD, "state sex"),
         **_leaves(INT, "grade schoolYear"),
@@ -615,7 +616,7 @@ LISTS = {
 LOOK_UPS: dict[str, tuple[str, dict[str, str]]] = {
     "region": ("Region", {"code": "code", "id": "id"}),
     "school": ("School", {"code": "code", "id": "id"}),
-    "schoolClass": ("SchoolClass", {"id": "id"}),
+    "schoolClass": ("SchoolClass", {"id": "id", "schoolCode": "", "officialNumber": "official_number"}),
     "student": ("Student", {"id": "id", "studentNumber": "student_number"}),
     "problemRecord": ("ProblemRecord", {"id": "id"}),
     "case": ("Case", {"id": "id"}),

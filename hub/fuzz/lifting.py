@@ -57,9 +57,7 @@ def lift(schema: GraphQLSchema, text: str, variables: dict[str, Any], chance: Ra
             name = f"w{len(declared) + 1}"
             declared.append(f"${name}: {kind}")
             found[name] = _plain(node.value)
-            node = type(node)(name=node.name, value=_variable(name))
-            # What was replaced is not walked.
-            return node
+            return type(node)(name=node.name, value=_variable(name))
 
     tree = parse(text)
     changed = visit(tree, TypeInfoVisitor(info, _Lift()))
@@ -104,12 +102,17 @@ def paged(text: str) -> tuple[str, str] | None:
     tree = parse(text)
     operation: Any = next(part for part in tree.definitions if isinstance(part, OperationDefinitionNode))
     for field in operation.selection_set.selections:
-        if not isinstance(field, FieldNode) or field.name.value not in LISTS or _conditional(field):
+        if (
+            not isinstance(field, FieldNode)
+            or field.selection_set is None
+            or field.name.value not in LISTS
+            or _conditional(field)
+        ):
             continue
-        names = {one.name.value for one in field.arguments}
+        names = {one.name.value for one in field.arguments or ()}
         if names & {"last", "before", "after"}:
             continue
-        given = [print_ast(one) for one in field.arguments] + ["after: $cursor"]
+        given = [print_ast(one) for one in field.arguments or ()] + ["after: $cursor"]
         alias = f"{field.alias.value}: " if field.alias else ""
         below = print_ast(field.selection_set).strip()[:-1]
         page = f"{alias}{field.name.value}({', '.join(given)}) {below} walk: pageInfo {{ hasNextPage endCursor }} }}"

@@ -101,6 +101,8 @@ class _Reading:
         self.rows = oracle.rows
         self.scope = Scope(oracle.rows, oracle.rights, who, oracle.now)
         self.found = Answer({}, [])
+        self.shut: dict[Path, None] = {}
+        """Where the statement being answered told nothing because only a lease would open it, and none does."""
 
     def answer(self) -> Answer:
         data: dict[str, Any] = {}
@@ -108,12 +110,17 @@ class _Reading:
         for asked in self.document.fields("Query", self.document.top):
             try:
                 data[asked.key] = "Query" if asked.name == "__typename" else self._root(asked)
+                self._flush()
             except Refused as refusal:
                 data[asked.key] = None
                 lost = lost or asked.name == "nodes"
                 self.found.errors.append(((asked.key,), frozenset(refusal.keys)))
         self.found.data = None if lost else data
         return self.found
+
+    def _flush(self) -> None:
+        self.found.errors += [(path, frozenset({"FORBIDDEN_FIELD"})) for path in self.shut]
+        self.shut = {}
 
     # Root fields
 
@@ -140,12 +147,18 @@ class _Reading:
         rows = self.rows.all(kind.table)
         if within is not None:
             rows = [row for row in rows if any(inside(row[column], within) for column in kind.paths)]
-        return self._page(asked, name, kind.order, rows)
+        return self._page(asked, name, kind.order, rows, (asked.key,))
 
     def _look_up(self, asked: Asked) -> Any:
         name, ways = LOOK_UPS[asked.name]
         given = {way: value for way, value in asked.given.items() if value is not None}
-        if len(given) != 1:
+        if asked.name == "schoolClass" and set(given) == {"schoolCode", "officialNumber"}:
+            self._may(name)
+            school = self.rows.one("schools", "code", given["schoolCode"])
+            classes = self.rows.where("classes", "school_id", school and school["id"])
+            wanted = (one for one in classes if one["official_number"] == given["officialNumber"])
+            return self._told(asked, name, next(wanted, None))
+        if len(given) != 1 or not ways[next(iter(given))] or "officialNumber" in given:
             raise Refused({"BAD_ONE_OF"})
         [(way, value)] = given.items()
         if way == "id":
@@ -168,6 +181,7 @@ class _Reading:
             self._accept_object(asked, name)
             for number in {number for other, number in wanted if other == name}:
                 rows[name, number] = self._object_by_id(asked, name, self.rows.one(TYPES[name].table, "id", number))
+            self._flush()
         return [rows[one] for one in wanted]
 
     def _id(self, given: str) -> tuple[str, int]:
@@ -200,7 +214,7 @@ class _Reading:
             self.found.hidden += 1
             return None
         self.found.rows += 1
-        return self._object(Seen(kind, name, row, pupil=pupil), asked.below)
+        return self._object(Seen(kind, name, row, pupil=pupil), asked.below, (asked.key,))
 
     def _pupil(self, kind: Type, row: Row) -> int | None:
         if kind.noun == "student":
@@ -307,30 +321,32 @@ class _Reading:
 
     # What is told
 
-    def _object(self, seen: Seen, below: list[Any]) -> dict[str, Any]:
-        return {asked.key: self._value(seen, asked) for asked in self.document.fields(seen.name, below)}
+    def _object(self, seen: Seen, below: list[Any], path: Path) -> dict[str, Any]:
+        return {
+            asked.key: self._value(seen, asked, (*path, asked.key)) for asked in self.document.fields(seen.name, below)
+        }
 
-    def _value(self, seen: Seen, asked: Asked) -> Any:
+    def _value(self, seen: Seen, asked: Asked, path: Path) -> Any:
         if asked.name == "__typename":
             return seen.name
         found = seen.type.fields[asked.name]
         if isinstance(found, Leaf):
-            return self._leaf(seen, asked.name, found)
+            return self._leaf(seen, asked.name, found, path)
         if isinstance(found, Coded):
-            shown = seen.row is not None and self._access(seen, asked.name, found) == "read"
+            shown = self._access(seen, asked.name, found, path) == "read"
             return self._code(asked, found, seen.row[found.column]) if shown and seen.row is not None else None
         if isinstance(found, Up):
-            return self._up(seen, asked, found)
+            return self._up(seen, asked, found, path)
         if isinstance(found, Down):
-            return self._down(seen, asked, found)
+            return self._down(seen, asked, found, path)
         if isinstance(found, Looked):
             return [self._plain(asked, "Candidate", one) for one in counts.candidates(self.scope, seen.near)]
         return self._count(seen, asked, found)
 
-    def _leaf(self, seen: Seen, name: str, found: Leaf) -> Any:
+    def _leaf(self, seen: Seen, name: str, found: Leaf, path: Path) -> Any:
         if seen.card is not None and name in seen.type.card:
             return _json(found.value(seen.card, self.rows))
-        access = self._access(seen, name, found)
+        access = self._access(seen, name, found, path)
         if seen.row is None or not _shows(found, access):
             return None
         value = found.value(seen.row, self.rows)
@@ -339,11 +355,15 @@ class _Reading:
             value = found.mask(value)
         return _json(value)
 
-    def _access(self, seen: Seen, name: str, found: Leaf | Coded) -> Access:
+    def _access(self, seen: Seen, name: str, found: Leaf | Coded, path: Path) -> Access:
         access = self.scope.access(seen.type.noun, name)
-        if access != "read" and seen.pupil is not None and seen.pupil in self.scope.leased:
-            opened = self.scope.access(seen.type.noun, name, leased=True)
+        if access == "read" or seen.pupil is None:
+            return access
+        opened = self.scope.access(seen.type.noun, name, leased=True)
+        if seen.pupil in self.scope.leased:
             return opened if _shows(found, opened) else access
+        if _shows(found, opened) and not _shows(found, access):
+            self.shut[path] = None
         return access
 
     def _ever(self, kind: Type, name: str, found: Leaf | Coded, *, far: bool, pupil: bool) -> bool:
@@ -371,7 +391,7 @@ class _Reading:
         value = values[part.name]
         return [self._plain(part, "Agreement", one) for one in value] if part.name == "agreement" else _json(value)
 
-    def _up(self, seen: Seen, asked: Asked, edge: Up) -> Any:
+    def _up(self, seen: Seen, asked: Asked, edge: Up, path: Path) -> Any:
         if seen.row is None:
             return None
         far = TYPES[edge.far]
@@ -383,30 +403,31 @@ class _Reading:
         self.found.hidden += not reached
         if edge.leased and not reached and pupil not in self.scope.glimpsed:
             return None
-        return self._object(Seen(far, edge.far, row if reached else None, card=row, pupil=pupil), asked.below)
+        return self._object(Seen(far, edge.far, row if reached else None, card=row, pupil=pupil), asked.below, path)
 
-    def _down(self, seen: Seen, asked: Asked, edge: Down) -> Any:
+    def _down(self, seen: Seen, asked: Asked, edge: Down, path: Path) -> Any:
         far = TYPES[edge.far]
         by_place = self.scope.may(far.noun)
         owned = edge.kind == "owned"
         if not by_place and not (owned and seen.pupil is not None and self.scope.may_leased(far.noun)):
             return None
+        if not by_place and seen.pupil not in self.scope.leased:
+            self.shut[path] = None
+            return None
         rows = list(edge.rows(seen.near, self.rows))
-        if owned and not self._owner_reached(seen, by_place=by_place):
+        if owned and not self._owner_reached(seen):
             self.found.hidden += len(rows)
             rows = []
         pupil = seen.pupil if owned else None
         if edge.whole:
             ordered = conditions.sort(rows, [(column, False) for column in edge.order])
             self.found.rows += len(ordered)
-            return [self._object(Seen(far, edge.far, row, pupil=pupil), asked.below) for row in ordered]
-        return self._page(asked, edge.far, edge.order, rows, owned=owned, pupil=pupil)
+            return [self._object(Seen(far, edge.far, row, pupil=pupil), asked.below, path) for row in ordered]
+        return self._page(asked, edge.far, edge.order, rows, path, owned=owned, pupil=pupil)
 
-    def _owner_reached(self, seen: Seen, *, by_place: bool) -> bool:
+    def _owner_reached(self, seen: Seen) -> bool:
         """Whether what a row owns is seen: as the row is."""
         leased = seen.pupil is not None and seen.pupil in self.scope.leased
-        if not by_place:
-            return leased
         return seen.card is None or leased or self.scope.holds(seen.type, seen.near)
 
     def _count(self, seen: Seen, asked: Asked, found: Count) -> Any:
@@ -432,6 +453,7 @@ class _Reading:
         name: str,
         order: Iterable[str],
         rows: list[Row],
+        path: Path,
         *,
         owned: bool = False,
         pupil: int | None = None,
@@ -462,27 +484,34 @@ class _Reading:
         }
         seen = [Seen(kind, name, row, pupil=pupil) for row in shown]
         return {
-            part.key: self._part_of_page(part, name, seen, cursors, info, len(whole))
+            part.key: self._part_of_page(part, name, seen, cursors, info, len(whole), (*path, part.key))
             for part in self.document.fields(f"{name}Connection", asked.below)
         }
 
     def _part_of_page(
-        self, part: Asked, name: str, seen: list[Seen], cursors: list[Cursor], info: dict[str, Any], total: int
+        self,
+        part: Asked,
+        name: str,
+        seen: list[Seen],
+        cursors: list[Cursor],
+        info: dict[str, Any],
+        total: int,
+        path: Path,
     ) -> Any:
         match part.name:
             case "nodes":
-                return [self._object(one, part.below) for one in seen]
+                return [self._object(one, part.below, path) for one in seen]
             case "edges":
-                return [self._edge(part, name, *one) for one in zip(seen, cursors, strict=True)]
+                return [self._edge(part, name, *one, path) for one in zip(seen, cursors, strict=True)]
             case "pageInfo":
                 return self._plain(part, "PageInfo", info)
             case "totalCount":
                 return total
         return f"{name}Connection"
 
-    def _edge(self, part: Asked, name: str, seen: Seen, cursor: Cursor) -> dict[str, Any]:
+    def _edge(self, part: Asked, name: str, seen: Seen, cursor: Cursor, path: Path) -> dict[str, Any]:
         return {
-            one.key: self._object(seen, one.below)
+            one.key: self._object(seen, one.below, (*path, one.key))
             if one.name == "node"
             else cursor
             if one.name == "cursor"

@@ -31,9 +31,34 @@ _SCHOOLS = (
     ("2114000011", "140105", "140105", "2114000001"),
     ("2114000012", "140106", "140106", "2114000001"),
 )
-_NAMES = ("same", "same", "Z", "z", "é", "中", "", "O'Brien", '"quoted"', "100%", "a_b", "back\\slash", "😀", "\U0010fffd", "~")
+_NAMES = (
+    "same",
+    "same",
+    "Z",
+    "z",
+    "é",
+    "中",
+    "",
+    "O'Brien",
+    '"quoted"',
+    "100%",
+    "a_b",
+    "back\\slash",
+    "😀",
+    "\U0010fffd",
+    "~",
+)
 _WORDS = (None, "", "x", "中", "'", '"', "%", "_", "\\", "😀", "a\U0010fffdb", "tab\there", "line\nbreak")
 _STATES = ("IN_SCHOOL", "IN_SCHOOL", "IN_SCHOOL", "SUSPENDED", "TRANSFERRED_OUT", "GRADUATED", "DELETED")
+_SWITCHES = (
+    "only_child",
+    "preschool",
+    "needs_aid",
+    "living_allowance",
+    "orphan",
+    "martyr_child",
+    "needs_school_bus",
+)
 _YEAR = 2025
 _MONDAY = date(2026, 3, 2)
 
@@ -48,7 +73,7 @@ class _Planting:
         self.classes: list[dict[str, Any]] = []
         self.students: list[dict[str, Any]] = []
 
-    async def put(self, table: str, answer: str = "id", **values: Any) -> Any:
+    async def put(self, table: str, answer: str = "id", /, **values: Any) -> Any:
         names, marks = ", ".join(values), ", ".join(f"${at}" for at in range(1, len(values) + 1))
         statement = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING {answer}"  # noqa: S608 -- our own names
         return await self.connection.fetchval(statement, *values.values())
@@ -156,7 +181,11 @@ class _Planting:
 
     async def school_class(self, school: dict[str, Any], number: int, campuses: Sequence[int | None]) -> None:
         chance = self.chance
-        made: dict[str, Any] = {"path": f"{school['path']}.{number:07d}", "school": school, "grade": chance.choice([1, 2])}
+        made: dict[str, Any] = {
+            "path": f"{school['path']}.{number:07d}",
+            "school": school,
+            "grade": chance.choice([1, 2]),
+        }
         combined = chance.random() < 0.3
         made["id"] = await self.put(
             "classes",
@@ -233,10 +262,7 @@ class _Planting:
             distance_km=chance.choice([0, 1, 1.5, 12.25, 100]),
             travel_mode="1",
             **{name: self.word() for name in text.split()},
-            **{
-                name: chance.random() < 0.5
-                for name in "only_child preschool needs_aid living_allowance orphan martyr_child needs_school_bus".split()
-            },
+            **{name: chance.random() < 0.5 for name in _SWITCHES},
             **{name: chance.choice([None, True, False]) for name in ("bought_place", "migrant_child")},
         )
         self.students.append(made)
@@ -287,7 +313,9 @@ class _Planting:
                 continue
             # Where the class was before it moved, or here.
             path = chance.choice([school_class["path"], school_class["path"], chance.choice(self.classes)["path"]])
-            away = {one["id"]: chance.choice(["ABSENT", "LATE", "SICK_LEAVE"]) for one in roster if chance.random() < 0.3}
+            away = {
+                one["id"]: chance.choice(["ABSENT", "LATE", "SICK_LEAVE"]) for one in roster if chance.random() < 0.3
+            }
             kinds = list(away.values())
             day = _MONDAY + timedelta(days=at)
             made = await self.put(
@@ -309,7 +337,9 @@ class _Planting:
 
     async def problems(self) -> None:
         for pupil in self.chance.sample(self.students, len(self.students) // 3):
-            for kind in self.chance.sample(["ID_INVALID", "ID_DUPLICATED", "NAME_SEX_BIRTH"], self.chance.choice([1, 2])):
+            for kind in self.chance.sample(
+                ["ID_INVALID", "ID_DUPLICATED", "NAME_SEX_BIRTH"], self.chance.choice([1, 2])
+            ):
                 shut = self.chance.random() < 0.4
                 await self.put(
                     "problem_records",
@@ -329,7 +359,10 @@ class _Planting:
         home = next(one for one in self.schools if one["id"] == pupil["school"])
         shut = chance.random() < 0.6
         waiting = chance.choice([home["path"], there["path"], home["located"]])
-        details: dict[str, Any] = {"name": chance.choice(["名", "😀"]), "number": chance.choice([None, "12", "14010520150315001X"])}
+        details: dict[str, Any] = {
+            "name": chance.choice(["名", "😀"]),
+            "number": chance.choice([None, "12", "14010520150315001X"]),
+        }
         made = await self.put(
             "cases",
             kind=chance.choice(["TRANSFER_IN_COUNTY", "PROBLEM_RESOLUTION"]),

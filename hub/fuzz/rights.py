@@ -1,4 +1,4 @@
-"""What a role may see, asked of casbin, the policy's definition: the flattened table the hub reads is what is tested."""
+"""What a role may see, asked of casbin, the policy's definition; the flat table that the hub reads is under test."""
 
 from typing import Literal
 
@@ -24,7 +24,7 @@ class Rights:
         return self._by_place[key]
 
     def by_lease(self, role: str, noun: str, action: str) -> bool:
-        """Whether the role may do this with what a lease opens, by lines of the reach `sides`: casbin knows no leases."""
+        """Whether the role may do this with what a lease opens, by lines of reach `sides`: casbin knows no lease."""
         key = (role, noun, action)
         if key not in self._by_lease:
             names = {"*", noun, noun.partition(".")[0]}
