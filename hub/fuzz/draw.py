@@ -130,7 +130,7 @@ class _Drawing:
 
     def _who(self) -> Who:
         chance = self.chance
-        role = chance.choice([*Role, *list(Role)[:10], *list(Role)[:10]])
+        role = chance.choice([*list(Role)[:10] * 4, *Role])
         roots = {self._a_root(role) for _ in range(self._few(1, 1, 1, 2, 3))}
         if self.drawer.offices and chance.random() < 0.15:
             roots = {chance.choice(self.drawer.offices)}
@@ -359,7 +359,7 @@ class _Drawing:
         elif roll < 0.8:
             self.kinds.add("paging")
             given.append(f"last: {self._number(size)}")
-        elif roll < 0.83:
+        elif roll < 0.815:
             self.kinds.add("paging")
             given.append(chance.choice(["first: -1", "first: 100000", "first: 1, last: 1", 'last: 2, before: "AAAA"']))
             given = [*given, 'after: "AAAA"'] if given == ["first: 1"] else given
@@ -368,10 +368,10 @@ class _Drawing:
             if chance.random() < 0.2:
                 self.kinds.add("paging")
                 given.append(chance.choice(['after: "AAAA"', "after: null", "last: null"]))
-        if "where" in wanted.args and chance.random() < 0.45:
+        if "where" in wanted.args and chance.random() < 0.33:
             self.kinds.add("filter")
             given.append(f"where: {self._where(node, 0)}")
-        if "orderBy" in wanted.args and chance.random() < 0.35:
+        if "orderBy" in wanted.args and chance.random() < 0.3:
             self.kinds.add("sort")
             given.append(f"orderBy: {self._order(node)}")
         return given
@@ -407,7 +407,7 @@ class _Drawing:
         return f"{{{', '.join(f'{name}: {text}' for name, text in found.items())}}}"
 
     def _condition(self, node: str, name: str, type_: Any, depth: int) -> str:
-        if self.chance.random() < 0.02:
+        if self.chance.random() < 0.01:
             return "null"
         kind = get_named_type(type_)
         if not isinstance(kind, GraphQLInputObjectType):
