@@ -8,9 +8,11 @@ from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any
 
+from hub import names
+from hub.errors import BadInput
 from hub.fuzz import ground
 from hub.fuzz.asked import listed
-from hub.fuzz.ground import TYPES, Coded, Down, Leaf, Type, Up
+from hub.fuzz.ground import TYPES, Coded, Down, Extra, Leaf, Type, Up
 from hub.fuzz.rows import Row
 from hub.fuzz.scope import Scope
 
@@ -44,10 +46,10 @@ def _holds(scope: Scope, kind: Type, row: Row, name: str, given: Any) -> bool:
     if name == "not":
         return not keeps(scope, kind, row, given)
     if name in kind.extras:
-        return kind.extras[name].holds(row, scope.rows, read(kind.extras[name].kind, given))
+        return kind.extras[name].holds(row, scope.rows, scope.reaches, read(kind.extras[name].kind, given))
     found = kind.fields[name]
     if isinstance(found, Up):
-        key = found.key(row, scope.rows)
+        key = found.key(row, scope.rows, scope.reaches)
         far = TYPES[found.far]
         there = scope.rows.one(far.table, "id", key)
         return there is not None and scope.holds(far, there) and keeps(scope, far, there, given)
@@ -56,7 +58,7 @@ def _holds(scope: Scope, kind: Type, row: Row, name: str, given: Any) -> bool:
     if isinstance(found, Coded):
         return compares(row[found.column], ground.TEXT, given)
     assert isinstance(found, Leaf)  # noqa: S101 -- the graph offers no filter by a count
-    value = row["id"] if found.kind == ground.ID else found.value(row, scope.rows)
+    value = row["id"] if found.kind == ground.ID else found.value(row, scope.rows, scope.reaches)
     return compares(value, found.kind, given)
 
 
@@ -124,11 +126,21 @@ def check(scope: Scope, kind: Type, where: Filter | None, faults: Faults, limit:
         elif name == "not":
             check(scope, kind, given, faults, limit)
         elif name in kind.extras:
-            counts = kind.extras[name].counts
-            if counts is not None and not scope.may(counts, "count"):
-                faults.compiling.add("FORBIDDEN")
+            _check_extra(scope, kind, kind.extras[name], given, faults)
         else:
             _check_field(scope, kind, name, given, faults, limit)
+
+
+def _check_extra(scope: Scope, kind: Type, extra: Extra, given: Any, faults: Faults) -> None:
+    if extra.counts is not None and not scope.may(extra.counts, "count"):
+        faults.compiling.add("FORBIDDEN")
+    if extra.field is not None and scope.access(kind.noun, extra.field) != "read":
+        faults.compiling.add("FORBIDDEN_FIELD")
+    if extra.kind == ground.NAME:
+        try:
+            names.wanted_terms(given)
+        except BadInput as error:
+            faults.binding.add(error.key)
 
 
 def _check_field(scope: Scope, kind: Type, name: str, given: Filter, faults: Faults, limit: int) -> None:

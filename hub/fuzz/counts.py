@@ -7,7 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from hub.fuzz import ground
+from hub.fuzz import conditions, ground
 from hub.fuzz.asked import listed
 from hub.fuzz.ground import unmarked
 from hub.fuzz.rows import Row, Rows
@@ -16,26 +16,58 @@ from hub.fuzz.scope import Scope
 MOST_CANDIDATES = 20
 
 
-def headcounts(rows: Rows, path: str, given: dict[str, Any], *, territorial: bool) -> list[dict[str, Any]]:
-    """Pupils at a place by the dimensions asked for; by territory those of every school standing there."""
-    by, groups = given.get("by", "MANAGEMENT"), listed(given.get("groupBy", ["GRADE", "SEX"]))
+DIMENSIONS = {"schoolYear": "school_year", "grade": "grade", "sex": "sex", "state": "state"}
+
+
+def headcounts(rows: Rows, places: list[str], given: dict[str, Any], *, territorial: bool) -> list[dict[str, Any]]:
+    """Pupils at places by the dimensions asked for, each pupil once; of regions, by territory those of every school
+    standing there.
+    """
+    groups = listed(given.get("groupBy", ["GRADE", "SEX"]))
     states = listed(given.get("states", ["IN_SCHOOL"]))
-    if by == "TERRITORY" and territorial:
-        schools = rows.below("schools", "territory", path)
-        pupils = [pupil for school in schools for pupil in rows.where("students", "school_id", school["id"])]
-    else:
-        pupils = rows.below("students", "path", path)
+    by_territory = territorial and given.get("by", "MANAGEMENT") == "TERRITORY"
+    pupils = {one["id"]: one for place in places for one in _pupils(rows, place, territorial=by_territory)}
     names = list(dict.fromkeys(group.lower() for group in groups))
-    found: dict[tuple[Any, ...], int] = defaultdict(int)
+    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     if not names:
-        found[()] = 0
-    for pupil in pupils:
-        if pupil["state"] in states:
-            found[tuple(pupil[name] for name in names)] += 1
-    asked = [group.lower() for group in groups]
-    order = sorted(found, key=lambda key: [dict(zip(names, key, strict=True))[name] for name in asked])
-    blank: dict[str, Any] = {"grade": None, "sex": None, "state": None}
-    return [blank | dict(zip(names, key, strict=True)) | {"students": found[key]} for key in order]
+        found[()] = []
+    for pupil in pupils.values():
+        if pupil["state"] in states and _counted(pupil, given.get("where")):
+            found[tuple(pupil[name] for name in names)].append(pupil)
+    return [_headcount(rows, dict(zip(names, key, strict=True)), found[key]) for key in sorted(found)]
+
+
+def _pupils(rows: Rows, place: str, *, territorial: bool) -> list[Row]:
+    if not territorial or "." in place:
+        return rows.below("students", "path", place)
+    schools = rows.below("schools", "territory", place)
+    return [pupil for school in schools for pupil in rows.where("students", "school_id", school["id"])]
+
+
+def _counted(pupil: Row, where: dict[str, Any] | None) -> bool:
+    return all(conditions.compares(pupil[DIMENSIONS[name]], ground.INT, given) for name, given in (where or {}).items())
+
+
+def _headcount(rows: Rows, group: dict[str, Any], pupils: list[Row]) -> dict[str, Any]:
+    problems = [one for pupil in pupils for one in rows.where("problem_records", "student_id", pupil["id"])]
+    return {field: group.get(column) for field, column in DIMENSIONS.items()} | {
+        "students": len(pupils),
+        "boarding": sum(one["attendance_type"] == "2" for one in pupils),
+        "migrant": sum(one["migrant_child"] is True for one in pupils),
+        "leftBehind": sum(one["left_behind"] != "0" for one in pupils),
+        "withoutId": sum(one["id_number"] is None for one in pupils),
+        "photoMissing": sum(one["photo_file_id"] is None for one in pupils),
+        "openProblems": sum(one["state"] == "OPEN" for one in problems),
+    }
+
+
+def check(given: dict[str, Any], faults: conditions.Faults, limit: int) -> None:
+    """Note why a headcount's filter would be refused."""
+    for one in (given.get("where") or {}).values():
+        if one is None or any(asked is None for asked in one.values()):
+            faults.compiling.add("NULL_FILTER")
+        elif len(listed(one.get("in", []))) > limit:
+            faults.binding.add("FILTER_LIST_TOO_LONG")
 
 
 def problem_counts(rows: Rows, path: str) -> list[dict[str, Any]]:
@@ -69,7 +101,7 @@ def attendance(rows: Rows, path: str, since: date, until: date) -> dict[str, Any
         "late": late,
         "onLeave": leave,
         "rate": None if rate is None else str(rate),
-        "unmarkedClasses": sum(unmarked(one, rows, until) for one in rows.below("classes", "path", path)),
+        "unmarkedClasses": sum(unmarked(one, rows, None, until) for one in rows.below("classes", "path", path)),
     }
 
 

@@ -176,6 +176,9 @@ class _Drawing:
             self.kinds.add("list")
             within = [f"within: {self._within()}"] if not self.drawer.plain and self.chance.random() < 0.3 else []
             return self._field(name, wanted, depth=0, rows=1, given=within)
+        if name == "headcounts":
+            within = [f"within: {self._within()}"] if self.chance.random() < 0.4 else []
+            return self._field(name, wanted, depth=0, rows=1, given=within)
         self.kinds.add("node")
         return self._field(name, wanted, depth=0, rows=1, given=self._key(name))
 
@@ -460,7 +463,7 @@ class _Drawing:
         return self._text(text[: self.chance.randrange(len(text) + 1)] if cut else text)
 
     def _near(self, value: int) -> int:
-        return value + self.chance.choice([0, 0, 1, -1])
+        return self.chance.choice([value, value, value, value + 1, value - 1, value, value, 2**31 - 1])
 
     def _moment(self, value: Any) -> str:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat("2026-03-02T08:00:00+08:00")
@@ -478,16 +481,21 @@ class _Drawing:
             return row[found.column]
         if name == "waitingAt":
             return self.chance.choice(self.rows.all(self.chance.choice(["schools", "places"])))["code"]
+        if name == "nameLike":
+            return row["name"][self.chance.randrange(2) :] if self.chance.random() < 0.5 else row["name_key"][:3]
         if name == "unmarkedOn" and self.rows.all("class_days"):
             return self.chance.choice(self.rows.all("class_days"))["day"]
-        return found.value(row, self.rows) if isinstance(found, Leaf) and found.kind != ground.LIST else None
+        return found.value(row, self.rows, bool) if isinstance(found, Leaf) and found.kind != ground.LIST else None
 
     def _count_arguments(self, wanted: Any) -> list[str]:
         given = []
         for name, argument in wanted.args.items():
-            if self.chance.random() < 0.5:
+            if self.chance.random() < 0.5 or name == "within":
                 continue
             kind = get_named_type(argument.type)
+            if isinstance(kind, GraphQLInputObjectType):
+                field = self.chance.choice(list(kind.fields))
+                given.append(f"{name}: {{{field}: {self._condition('Student', field, kind.fields[field].type, 3)}}}")
             if isinstance(kind, GraphQLEnumType):
                 words = [self.chance.choice(list(kind.values)) for _ in range(self._few(1, 2, 0))]
                 several = is_list_type(_bare(argument.type))

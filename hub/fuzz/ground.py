@@ -3,6 +3,7 @@
 A test fails when a type or a field of the graph is missing here, so that nothing new stays unfuzzed in silence.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,11 +12,14 @@ from typing import Any, Literal
 
 import orjson
 
+from hub import names
 from hub.fuzz.rows import Row, Rows
 
 TEXT, INT, BOOL, DATE, TIME = "text", "int", "bool", "date", "time"
-DECIMAL, WORD, ID, LIST = "decimal", "word", "id", "list"
-Value = Callable[[Row, Rows], Any]
+DECIMAL, WORD, ID, LIST, NAME = "decimal", "word", "id", "list", "name"
+Reaches = Callable[[str | None], bool]
+Value = Callable[[Row, Rows, Reaches], Any]
+"""A value of a row, which may say more to who reaches a place."""
 Near = Callable[[Row, Rows], Iterable[Row]]
 
 
@@ -75,11 +79,14 @@ Field = Leaf | Coded | Up | Down | Count | Looked
 
 @dataclass(frozen=True)
 class Extra:
-    """A filter that is no field: its predicate over a row and the value, and the noun a role must be able to count."""
+    """A filter that is no field: its predicate over a row and the value, the noun a role must be able to count, the
+    field it must see.
+    """
 
-    holds: Callable[[Row, Rows, Any], bool]
+    holds: Callable[[Row, Rows, Reaches, Any], bool]
     kind: str
     counts: str | None = None
+    field: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,11 +118,11 @@ def _snake(name: str) -> str:
 
 
 def _column(name: str) -> Value:
-    return lambda row, _: row[name]
+    return lambda row, *_: row[name]
 
 
 def _ids(prefix: str) -> dict[str, Field]:
-    return {"id": Leaf(lambda row, _: f"{prefix}:{row['id']}", ID)}
+    return {"id": Leaf(lambda row, *_: f"{prefix}:{row['id']}", ID)}
 
 
 def _below(table: str, column: str = "path") -> Near:
@@ -140,6 +147,13 @@ def mask_phone(text: str) -> str:
     return text[:3] + "*" * max(len(text) - 5, 6) + (text[-2:] if len(text) > 8 else "")
 
 
+def _named(row: Row, _: Rows, __: Reaches, typed: str) -> bool:
+    """Whether a name is found by what was typed: `hub/names.py` says by which terms, and by which pattern besides."""
+    *terms, pattern = names.wanted_terms(typed)
+    return set(terms) <= set(row["name_terms"]) and re.search(pattern, " ".join(row["name_terms"])) is not None
+
+
+NAMED = {"nameLike": Extra(_named, NAME, field="name")}
 COUNTS: dict[str, Field] = {
     "headcounts": Count("headcount", "headcounts"),
     "problemCounts": Count("problemRecord", "problemCounts"),
@@ -186,6 +200,7 @@ REGION = Type(
     frozenset({"id", "code", "level", "name", "office", "officePhone"}),
     order=_BY_PATH,
     sorts={"CODE": ("code", None), "NAME": ("name_key", None)},
+    extras=NAMED,
 )
 
 SCHOOL = Type(
@@ -220,6 +235,7 @@ SCHOOL = Type(
     frozenset({"id", "code", "name", "phone"}),
     order=_BY_PATH,
     sorts={"PLACE": ("path", None), "CODE": ("code", None), "NAME": ("name_key", None)},
+    extras=NAMED,
 )
 
 SCHOOL_STAGE = Type(
@@ -283,12 +299,12 @@ GRADE = Type(
 )
 
 
-def _grades(row: Row, rows: Rows) -> list[int] | None:
+def _grades(row: Row, rows: Rows, *_: Any) -> list[int] | None:
     taught = rows.where("class_grades", "class_id", row["id"])
     return sorted(one["grade"] for one in taught if one["school_year"] == row["school_year"]) or None
 
 
-def unmarked(row: Row, rows: Rows, day: date) -> bool:
+def unmarked(row: Row, rows: Rows, _: Any, day: date) -> bool:
     """Whether a class is open and nobody has marked it on a day."""
     return row["closed"] is None and all(one["day"] != day for one in rows.where("class_days", "class_id", row["id"]))
 
@@ -336,7 +352,7 @@ CLASS_DAY = Type(
         **_leaves(DATE, "day"),
         **_leaves(INT, "grade expected absent late onLeave version"),
         **_leaves(TIME, "markedAt"),
-        "present": Leaf(lambda row, _: row["expected"] - row["absent"] - row["on_leave"], INT),
+        "present": Leaf(lambda row, *_: row["expected"] - row["absent"] - row["on_leave"], INT),
         "schoolClass": _up("SchoolClass", "class_id"),
         "absences": Down("Absence", "owned", _of("absences", "class_day_id"), ("student_id",), whole=True),
     },
@@ -395,7 +411,7 @@ PLACEMENT = Type(
 )
 
 
-def _school_then(row: Row, rows: Rows) -> int | None:
+def _school_then(row: Row, rows: Rows, *_: Any) -> int | None:
     school = rows.one("schools", "path", ".".join(row["path"].split(".")[:2]))
     return None if school is None else school["id"]
 
@@ -438,7 +454,7 @@ STUDENT = Type(
         "studentNumber": Leaf(_column("student_number"), TEXT, mask_tail(7)),
         "idNumber": Leaf(_column("id_number"), TEXT, mask_tail(6)),
         "phone": Leaf(_column("phone"), TEXT, mask_phone),
-        "distanceKm": Leaf(lambda row, _: _trimmed(row["distance_km"]), DECIMAL),
+        "distanceKm": Leaf(lambda row, *_: _trimmed(row["distance_km"]), DECIMAL),
         "ethnicGroup": Coded("ethnic_group", "ETHNIC_GROUP"),
         "nationality": Coded("nationality", "NATIONALITY"),
         "idType": Coded("id_type", "ID_TYPE"),
@@ -474,6 +490,7 @@ STUDENT = Type(
         "BIRTH_DATE": ("birth_date", "birthDate"),
         "STUDENT_NUMBER": ("student_number", "studentNumber"),
     },
+    extras=NAMED,
 )
 
 PROBLEM_RECORD = Type(
@@ -497,35 +514,70 @@ def _details(row: Row) -> dict[str, Any]:
     return found
 
 
-def _typed(name: str) -> Value:
-    return lambda row, _: _details(row).get(name)
-
-
-def _office(column: str) -> Value:
-    def found(row: Row, rows: Rows) -> str | None:
-        school, place = (rows.one(table, "path", row[column]) for table in ("schools", "places"))
-        if school is not None:
-            return str(school["name"])
-        return None if place is None else place["name"] if place["office"] is None else place["office"]
+def _typed(*keys: str) -> Value:
+    def found(row: Row, *_: Any) -> Any:
+        value: Any = _details(row)
+        for key in keys:
+            value = (value or {}).get(key)
+        return value
 
     return found
 
 
-def _school_at(column: str) -> Value:
-    def found(row: Row, rows: Rows) -> int | None:
-        school = rows.one("schools", "path", row[column])
-        return None if school is None else school["id"]
-
-    return found
+def _birth_date(row: Row, *_: Any) -> date | None:
+    typed = _typed("change", "birth_date")(row, *_)
+    return None if typed is None else date.fromisoformat(typed)
 
 
-def _subject(row: Row, rows: Rows) -> int | None:
+def _office(path: str | None, rows: Rows) -> str | None:
+    school, place = (rows.one(table, "path", path) for table in ("schools", "places"))
+    if school is not None:
+        return str(school["name"])
+    return None if place is None else place["name"] if place["office"] is None else place["office"]
+
+
+def _told(case: Row, rows: Rows, reaches: Reaches) -> bool:
+    """Whether the caller is told which school a pupil would leave: who reaches it, and all once it agreed."""
+    steps = rows.where("case_steps", "case_id", case["id"])
+    agreed = any((step["side"], step["state"]) == ("SENDING_SCHOOL", "APPROVED") for step in steps)
+    return case["kind"] != "TRANSFER_IN_COUNTY" or reaches(case["other_path"]) or agreed
+
+
+def _waits_openly(case: Row, rows: Rows, reaches: Reaches) -> bool:
+    return case["waiting_path"] != case["other_path"] or _told(case, rows, reaches)
+
+
+def _waiting_office(case: Row, rows: Rows, reaches: Reaches) -> str | None:
+    if case["waiting_path"] is None or _waits_openly(case, rows, reaches):
+        return _office(case["waiting_path"], rows)
+    steps = rows.where("case_steps", "case_id", case["id"])
+    named = [_office(step["office"], rows) for step in steps if step["side"] == "AUTHORITY"]
+    return min((name for name in named if name is not None), default=None)
+
+
+def _step_office(step: Row, rows: Rows, reaches: Reaches) -> str | None:
+    [case] = rows.where("cases", "id", step["case_id"])
+    shown = step["side"] != "SENDING_SCHOOL" or _told(case, rows, reaches)
+    return _office(step["office"], rows) if shown else None
+
+
+def _school_at(path: str | None, rows: Rows) -> int | None:
+    school = rows.one("schools", "path", path)
+    return None if school is None else school["id"]
+
+
+def _other_school(case: Row, rows: Rows, reaches: Reaches) -> int | None:
+    return _school_at(case["other_path"], rows) if _told(case, rows, reaches) else None
+
+
+def _subject(row: Row, rows: Rows, *_: Any) -> int | None:
     return min((one["student_id"] for one in rows.where("case_subjects", "case_id", row["id"])), default=None)
 
 
-def _waiting_at(row: Row, rows: Rows, code: str) -> bool:
+def _waiting_at(row: Row, rows: Rows, reaches: Reaches, code: str) -> bool:
     school = rows.one("schools", "code", code)
-    return row["waiting_path"] is not None and row["waiting_path"] in (code, None if school is None else school["path"])
+    there = row["waiting_path"] in (code, None if school is None else school["path"])
+    return row["waiting_path"] is not None and there and _waits_openly(row, rows, reaches)
 
 
 CASE_STEP = Type(
@@ -536,7 +588,7 @@ CASE_STEP = Type(
         **_leaves(WORD, "side state"),
         **_leaves(DATE, "due"),
         **_leaves(TIME, "decidedAt"),
-        "office": Leaf(_office("office")),
+        "office": Leaf(_step_office),
     },
 )
 CASE_DECISION = Type(
@@ -553,11 +605,16 @@ CASE = Type(
         **_leaves(DATE, "due"),
         **_leaves(TIME, "openedAt closedAt"),
         **_leaves(INT, "version"),
-        "school": Up("School", _school_at("path")),
-        "otherSchool": Up("School", _school_at("other_path")),
-        "waitingOffice": Leaf(_office("waiting_path")),
+        "school": Up("School", lambda row, rows, _: _school_at(row["path"], rows)),
+        "otherSchool": Up("School", _other_school),
+        "waitingOffice": Leaf(_waiting_office),
         "pupilName": Leaf(_typed("name")),
         "typedNumber": Leaf(_typed("number"), TEXT, mask_tail(6)),
+        "resolution": Leaf(_typed("how"), WORD),
+        "typedSex": Leaf(_typed("change", "sex"), WORD),
+        "typedBirthDate": Leaf(_birth_date, DATE),
+        "typedIdType": Leaf(_typed("change", "id_type")),
+        "evidence": Leaf(lambda row, rows, _: len(rows.where("case_files", "case_id", row["id"])), INT),
         "student": Up("Student", _subject, leased=True),
         "steps": Down("CaseStep", "owned", _of("case_steps", "case_id"), ("ordinal",), whole=True),
         "decisions": Down("CaseDecision", "owned", _of("case_decisions", "case_id"), ("id",), whole=True),

@@ -129,6 +129,8 @@ class _Reading:
             return self._root_list(asked, LISTS[asked.name])
         if asked.name in LOOK_UPS:
             return self._look_up(asked)
+        if asked.name == "headcounts":
+            return self._root_count(asked)
         if asked.name == "node":
             name, number = self._id(asked.given["id"])
             self._may(name)
@@ -148,6 +150,22 @@ class _Reading:
         if within is not None:
             rows = [row for row in rows if any(inside(row[column], within) for column in kind.paths)]
         return self._page(asked, name, kind.order, rows, (asked.key,))
+
+    def _root_count(self, asked: Asked) -> Any:
+        """Students of the whole area, or at one place in it."""
+        if not self.scope.may("headcount", "count"):
+            raise Refused({"FORBIDDEN"})
+        within = asked.given.get("within")
+        if within is not None and not (within.isascii() and within.isdigit() and self.scope.reaches(within)):
+            raise Refused({"NOT_FOUND"})
+        faults = Faults()
+        counts.check(asked.given, faults, self.oracle.filter_limit)
+        if faults.first:
+            raise Refused(faults.first)
+        places = sorted(self.scope.who.offices) if within is None else [within]
+        made = counts.headcounts(self.rows, places, asked.given, territorial=True)
+        self.found.rows += any(one["students"] for one in made)
+        return [self._plain(asked, "Headcount", one) for one in made]
 
     def _look_up(self, asked: Asked) -> Any:
         name, ways = LOOK_UPS[asked.name]
@@ -259,6 +277,8 @@ class _Reading:
             elif isinstance(found, Count):
                 if not self.scope.may(found.noun, "count"):
                     denied.append(here)
+                elif found.what == "headcounts":
+                    counts.check(asked.given, faults, self.oracle.filter_limit)
                 elif found.what == "attendance":
                     since, until = counts.period(asked.given, self.today)
                     if since > until:
@@ -345,11 +365,11 @@ class _Reading:
 
     def _leaf(self, seen: Seen, name: str, found: Leaf, path: Path) -> Any:
         if seen.card is not None and name in seen.type.card:
-            return _json(found.value(seen.card, self.rows))
+            return _json(found.value(seen.card, self.rows, self.scope.reaches))
         access = self._access(seen, name, found, path)
         if seen.row is None or not _shows(found, access):
             return None
-        value = found.value(seen.row, self.rows)
+        value = found.value(seen.row, self.rows, self.scope.reaches)
         if access == "mask" and value is not None:
             assert found.mask is not None  # noqa: S101 -- it shows
             value = found.mask(value)
@@ -395,7 +415,7 @@ class _Reading:
         if seen.row is None:
             return None
         far = TYPES[edge.far]
-        row = self.rows.one(far.table, "id", edge.key(seen.row, self.rows))
+        row = self.rows.one(far.table, "id", edge.key(seen.row, self.rows, self.scope.reaches))
         if row is None:
             return None
         pupil = int(row["id"]) if edge.leased else None
@@ -438,7 +458,7 @@ class _Reading:
             self.found.hidden += 1
             return None
         if found.what == "headcounts":
-            made = counts.headcounts(self.rows, path, asked.given, territorial=seen.name == "Region")
+            made = counts.headcounts(self.rows, [path], asked.given, territorial=seen.name == "Region")
             return [self._plain(asked, "Headcount", one) for one in made]
         if found.what == "problemCounts":
             return [self._plain(asked, "ProblemCount", one) for one in counts.problem_counts(self.rows, path)]

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hub import clock
+from hub import clock, names
 
 _PLACES = (
     ("14", None, "PROVINCE", "山西省"),
@@ -111,6 +111,7 @@ class _Planting:
             path=code,
             name=name,
             name_key=self.chance.choice(_NAMES),
+            name_terms=names.name_terms(name),
             office=office,
             office_phone=self.chance.choice([None, "0351-1234567"]),
             since=date(1949, 10, 1),
@@ -129,6 +130,7 @@ class _Planting:
             code=code,
             name=f"{code[-2:]}小学",
             name_key=chance.choice(_NAMES),
+            name_terms=names.name_terms(f"{code[-2:]}小学"),
             type=chance.choice(["211", "218", "999"]),
             founder=chance.choice(["EDUCATION_DEPARTMENT", "PRIVATE", "UNCLEAR"]),
             licensed=chance.random() < 0.5,
@@ -224,6 +226,7 @@ class _Planting:
             "grade": school_class["grade"],
         }
         family = chance.choice(_NAMES)
+        name = chance.choice([f"名{at}", "同名", "张小明", "单于John", family or "空"])
         identity = chance.choice([None, f"14010520150315{at % 40:03d}X", f"14010620140302{at:03d}1", "短", ""])
         text = "actual_place residence_code political_status former_name id_valid_period blood_type strengths "
         text += "auxiliary_number number_in_class student_source email home_page disability inclusion"
@@ -237,8 +240,9 @@ class _Planting:
             grade=made["grade"],
             school_year=_YEAR - (chance.random() < 0.2),
             actual_school_id=chance.choice([None, None, None, chance.choice(self.schools)["id"]]),
-            name=chance.choice([f"名{at}", "同名", family or "空"]),
+            name=name,
             name_key=family,
+            name_terms=names.name_terms(name),
             sex=made["sex"],
             birth_date=date(2015, 3, chance.choice([1, 15, 15])),
             birthplace_code="140105000000",
@@ -359,23 +363,25 @@ class _Planting:
         home = next(one for one in self.schools if one["id"] == pupil["school"])
         shut = chance.random() < 0.6
         waiting = chance.choice([home["path"], there["path"], home["located"]])
+        kind = chance.choice(["TRANSFER_IN_COUNTY", "TRANSFER_IN_COUNTY", "PROBLEM_RESOLUTION"])
+        change = {"sex": "MALE", "birth_date": "2015-03-15", "id_type": chance.choice([None, "1"])}
         details: dict[str, Any] = {
             "name": chance.choice(["名", "😀"]),
             "number": chance.choice([None, "12", "14010520150315001X"]),
         }
         made = await self.put(
             "cases",
-            kind=chance.choice(["TRANSFER_IN_COUNTY", "PROBLEM_RESOLUTION"]),
+            kind=kind,
             chain_id=await self.connection.fetchval("SELECT min(id) FROM chains"),
             state=chance.choice(["DONE", "REFUSED", "WITHDRAWN"]) if shut else "OPEN",
             path=there["path"],
-            other_path=chance.choice([None, home["path"], home["path"]]),
+            other_path=home["path"] if kind == "TRANSFER_IN_COUNTY" else chance.choice([None, home["path"]]),
             waiting_path=None if shut else waiting,
             due=chance.choice([None, date(2026, 4, 1)]),
             opened_by=self.accounts[0],
             opened_at=self.moment(),
             closed_at=self.moment() if shut else None,
-            details=orjson.dumps(chance.choice([details, {}])).decode(),
+            details=orjson.dumps(chance.choice([details, details | {"how": "CHANGE", "change": change}, {}])).decode(),
         )
         about = {"case_id": made, "student_id": pupil["id"]}
         await self.put("case_subjects", "case_id", **about, slot="WATCH", open=not shut)

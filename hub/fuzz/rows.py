@@ -12,6 +12,7 @@ TABLES = (
     "absences",
     "campuses",
     "case_decisions",
+    "case_files",
     "case_steps",
     "case_subjects",
     "cases",

@@ -207,13 +207,13 @@ def test_the_oracle_knows_every_order_and_every_other_filter(trial: Trial) -> No
 
 
 def test_the_oracle_knows_every_root_that_reads(trial: Trial) -> None:
-    assert set(trial.engine.schema.query_type.fields) == {*LISTS, *LOOK_UPS, "node", "nodes", *UNREAD}
+    assert set(trial.engine.schema.query_type.fields) == {*LISTS, *LOOK_UPS, "headcounts", "node", "nodes", *UNREAD}
 
 
 def test_the_oracle_knows_every_number_of_a_count(trial: Trial) -> None:
     rows = trial.oracle.rows
     made = {
-        "Headcount": counts.headcounts(rows, "14", {"groupBy": []}, territorial=False)[0],
+        "Headcount": counts.headcounts(rows, ["14"], {"groupBy": []}, territorial=False)[0],
         "ProblemCount": counts.problem_counts(rows, "14")[0],
         "AttendanceCount": counts.attendance(
             rows, "14", *counts.period({"until": "2026-03-04"}, trial.oracle.now.date())
