@@ -132,9 +132,9 @@ class _Drawing:
         chance = self.chance
         role = chance.choice([*list(Role)[:10] * 4, *Role])
         roots = {self._a_root(role) for _ in range(self._few(1, 1, 1, 2, 3))}
-        if self.drawer.offices and chance.random() < 0.15:
+        if self.drawer.offices and self._rarely(0.15):
             roots = {chance.choice(self.drawer.offices)}
-        account = chance.choice(self.drawer.accounts) if chance.random() < 0.5 else 999_999_999
+        account = chance.choice(self.drawer.accounts) if self._rarely(0.5) else 999_999_999
         return Who(account, role.value, tuple(sorted(roots)))
 
     def _a_root(self, role: Role) -> str:
@@ -174,16 +174,16 @@ class _Drawing:
             return self._by_id(name)
         if name in LISTS:
             self.kinds.add("list")
-            within = [f"within: {self._within()}"] if not self.drawer.plain and self.chance.random() < 0.3 else []
+            within = [f"within: {self._within()}"] if not self.drawer.plain and self._rarely(0.3) else []
             return self._field(name, wanted, depth=0, rows=1, given=within)
         if name == "headcounts":
-            within = [f"within: {self._within()}"] if self.chance.random() < 0.4 else []
+            within = [f"within: {self._within()}"] if self._rarely(0.4) else []
             return self._field(name, wanted, depth=0, rows=1, given=within)
         self.kinds.add("node")
         return self._field(name, wanted, depth=0, rows=1, given=self._key(name))
 
     def _within(self) -> str:
-        if self.chance.random() < 0.1:
+        if self._rarely(0.1):
             return self._text(self.chance.choice(ODD))
         return self._text(str(self.chance.choice(self.rows.all("places"))["path"]))
 
@@ -196,7 +196,7 @@ class _Drawing:
             return [f"id: {self._text(self._an_id(kind))}"]
         if name == "schoolClass":
             return self._of_school()
-        if self.chance.random() < 0.1:
+        if self._rarely(0.1):
             return [f"{way}: {self._text(self.chance.choice(ODD))}"]
         row = self.chance.choice(self.rows.all(TYPES[kind].table))
         return [f"{way}: {self._text(row[ways[way]])}"]
@@ -207,7 +207,7 @@ class _Drawing:
         school: Any = self.rows.one("schools", "id", school_class["school_id"])
         code, number = self._text(school["code"]), self._text(school_class["official_number"])
         given = [f"schoolCode: {code}", f"officialNumber: {number}"]
-        return given[:1] if self.chance.random() < 0.1 else given
+        return given[:1] if self._rarely(0.1) else given
 
     def _by_id(self, name: str) -> str:
         self.kinds.add("node")
@@ -215,7 +215,7 @@ class _Drawing:
         several = [self.chance.choice([*kinds, "Student", "School"]) for _ in range(self._few(1, 2, 3, 5))]
         ids = [self._an_id(kind) for kind in several][: 1 if name == "node" else None]
         given = f"id: {self._text(ids[0])}" if name == "node" else f"ids: [{', '.join(map(self._text, ids))}]"
-        parts = ["__typename"] if self.chance.random() < 0.5 else ["id"]
+        parts = ["__typename"] if self._rarely(0.5) else ["id"]
         wanted = [kind for kind in dict.fromkeys(several) if self.chance.random() < 0.9]
         parts += [f"... on {kind} {self._selection(kind, depth=1, rows=len(ids))}" for kind in wanted]
         return f"{name}({given}) {{ {' '.join(parts)} }}"
@@ -227,7 +227,7 @@ class _Drawing:
             return f"student:{self.chance.choice(self.leased)}"
         if TYPES[kind].owner and self.leased and self.chance.random() < 0.5:
             rows = [row for row in rows if row["student_id"] in self.leased] or rows
-        if not rows or self.chance.random() < 0.08:
+        if not rows or self._rarely(0.08):
             return self.chance.choice([f"{prefix}:999999999", f"{prefix}:x", "nothing:1", f"{prefix}:0", f"{prefix}"])
         return f"{prefix}:{self.chance.choice(rows)['id']}"
 
@@ -253,7 +253,7 @@ class _Drawing:
             keys.add(key)
             alias = "" if key == name else f"{key}: "
             parts.append(self._maybe(f"{alias}{self._field(name, fields[name], depth, rows)}"))
-        if self.chance.random() < 0.08:
+        if self._rarely(0.08):
             parts.append("__typename")
         return f"{{ {' '.join(self._in_fragments(kind, parts))} }}"
 
@@ -267,7 +267,7 @@ class _Drawing:
 
     def _maybe(self, part: str) -> str:
         """At times a part is asked for under a condition."""
-        if self.chance.random() > 0.06:
+        if not self._rarely(0.06):
             return part
         directive = self.chance.choice(["include", "skip"])
         held = self.chance.random() < 0.5
@@ -278,9 +278,9 @@ class _Drawing:
         return f"{part[:at].rstrip()} @{directive}(if: {condition}) {part[at:]}".strip()
 
     def _in_fragments(self, kind: str, parts: list[str]) -> list[str]:
-        roll = self.chance.random()
-        if roll > 0.16 or self.drawer.plain:
+        if not self._rarely(0.16) or self.drawer.plain:
             return parts
+        roll = 0.16 * self.chance.random()
         at = self.chance.randrange(len(parts))
         inner = " ".join(parts[at:])
         if roll < 0.06:
@@ -292,7 +292,7 @@ class _Drawing:
         name = f"F{len(self.fragments) + 1}"
         self.fragments.append(f"fragment {name} on {kind} {{ {inner} }}")
         # Asked for twice it is the same: its fields merge.
-        return [*parts[:at], f"...{name}", *([f"...{name}"] if self.chance.random() < 0.3 else [])]
+        return [*parts[:at], f"...{name}", *([f"...{name}"] if self._rarely(0.3) else [])]
 
     def _field(self, name: str, wanted: Any, depth: int, rows: int, given: list[str] | None = None) -> str:
         far = get_named_type(wanted.type)
@@ -320,20 +320,20 @@ class _Drawing:
         for name in chosen:
             kind = get_named_type(far.fields[name].type)
             parts.append(name if is_leaf_type(kind) else f"{name} {self._plain_selection(kind)}")
-        if self.chance.random() < 0.05:
+        if self._rarely(0.05):
             parts.append("__typename")
         return f"{{ {' '.join(parts)} }}"
 
     def _list(self, name: str, wanted: Any, far: Any, depth: int, rows: int, given: list[str]) -> str:
         node = get_named_type(far.fields["nodes"].type).name
         size = self._few(2, 3, 1, 5, 0, 9) if depth < 3 else self._few(1, 2)
-        if depth == 0 and self.chance.random() < 0.3:
+        if depth == 0 and self._rarely(0.3):
             size = self._few(50, 20, 200)
         given += self._arguments(node, wanted, size)
         rows *= max(size, 1)
         wanted_parts = dict.fromkeys(self.chance.choice(_PARTS) for _ in range(self._few(1, 1, 2, 3)))
         parts = [self._maybe(self._part(part, node, depth, rows)) for part in wanted_parts]
-        if self.chance.random() < 0.03:
+        if self._rarely(0.03):
             parts.append("__typename")
         arguments = f"({', '.join(given)})" if given else ""
         return f"{name}{arguments} {{ {' '.join(parts)} }}"
@@ -368,19 +368,19 @@ class _Drawing:
             given = [*given, 'after: "AAAA"'] if given == ["first: 1"] else given
         else:
             given.append(f"first: {self._number(size)}")
-            if chance.random() < 0.2:
+            if self._rarely(0.2):
                 self.kinds.add("paging")
                 given.append(chance.choice(['after: "AAAA"', "after: null", "last: null"]))
-        if "where" in wanted.args and chance.random() < 0.33:
+        if "where" in wanted.args and self._rarely(0.33):
             self.kinds.add("filter")
             given.append(f"where: {self._where(node, 0)}")
-        if "orderBy" in wanted.args and chance.random() < 0.3:
+        if "orderBy" in wanted.args and self._rarely(0.3):
             self.kinds.add("sort")
             given.append(f"orderBy: {self._order(node)}")
         return given
 
     def _number(self, value: int) -> str:
-        return self._variable("Int", value) if self.chance.random() < 0.2 else str(value)
+        return self._variable("Int", value) if self._rarely(0.2) else str(value)
 
     def _order(self, node: str) -> str:
         words: Any = self.schema.get_type(f"{node}Sort")
@@ -399,18 +399,17 @@ class _Drawing:
         simple = [name for name in shallow if not _graph_filter(fields[name].type)]
         found: dict[str, str] = {}
         for _ in range(self._few(1, 1, 2, 3, 0)):
-            roll = self.chance.random()
-            if depth < 3 and roll < 0.2:
+            if depth < 3 and self._rarely(0.2):
                 name = self.chance.choice(sorted(deep))
                 inner = [self._where(node, depth + 1) for _ in range(self._few(1, 2, 2, 0))]
                 found[name] = self._where(node, depth + 1) if name == "not" else f"[{', '.join(inner)}]"
                 continue
-            name = self.chance.choice(shallow if roll < 0.5 else simple or shallow)
+            name = self.chance.choice(shallow if self._rarely(0.35) else simple or shallow)
             found[name] = self._condition(node, name, fields[name].type, depth)
         return f"{{{', '.join(f'{name}: {text}' for name, text in found.items())}}}"
 
     def _condition(self, node: str, name: str, type_: Any, depth: int) -> str:
-        if self.chance.random() < 0.01:
+        if self._rarely(0.01):
             return "null"
         kind = get_named_type(type_)
         if not isinstance(kind, GraphQLInputObjectType):
@@ -490,7 +489,7 @@ class _Drawing:
     def _count_arguments(self, wanted: Any) -> list[str]:
         given = []
         for name, argument in wanted.args.items():
-            if self.chance.random() < 0.5 or name == "within":
+            if name == "within" or not self._rarely(0.5):
                 continue
             kind = get_named_type(argument.type)
             if isinstance(kind, GraphQLInputObjectType):
@@ -508,6 +507,10 @@ class _Drawing:
         return given
 
     # Small things
+
+    def _rarely(self, share: float) -> bool:
+        """Whether something out of the ordinary is drawn: the smallest draw is the plainest."""
+        return self.chance.random() >= 1 - share
 
     def _few(self, *values: int) -> int:
         return self.chance.choice(values)
