@@ -165,10 +165,8 @@ class _Drawing:
         names = [name for name in roots.fields if name not in UNREAD]
         lists = [name for name in names if name in LISTS]
         one = ["node", "nodes"]
-        kinds = [lists, names] if self.drawer.plain else [lists, lists, names, one]
+        kinds = [lists, ["region", "school"]] if self.drawer.plain else [lists, lists, names, one]
         name = self.chance.choice(self.chance.choice(kinds))
-        if self.drawer.plain and name in ("node", "nodes"):
-            name = "students"
         wanted = roots.fields[name]
         if name in ("node", "nodes"):
             return self._by_id(name)

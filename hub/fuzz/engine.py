@@ -98,7 +98,7 @@ class Engine:
         """The bytes a caller is answered."""
         name = f"{who.account}|{who.role}|{who.roots}"
         if name not in self.sessions.known:
-            self.sessions.known[name] = _account(who)
+            self.sessions.known[name] = account_of(who)
         headers = {"authorization": f"Bearer {name}", "hub-role": who.role, "content-type": "application/json"}
         body = orjson.dumps({"query": document, "variables": variables})
         scope = {
@@ -120,7 +120,7 @@ class Engine:
         return b"".join(parts)
 
 
-def _account(who: Who) -> Account:
+def account_of(who: Who) -> Account:
     """An account that holds the role at its roots, and at the province only before and after today."""
     now, day = clock.now(), timedelta(days=1)
     held = [Held(who.role, each, each, "", now - day, None) for each in who.roots]

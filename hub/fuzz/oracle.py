@@ -86,6 +86,10 @@ class Oracle:
     def __post_init__(self) -> None:
         self.rights = Rights(self.policy)
 
+    def leased_to(self, who: Who) -> frozenset[int]:
+        """The pupils a caller's leases open in any way."""
+        return Scope(self.rows, self.rights, who, self.now).glimpsed
+
     def answer(self, text: str, variables: dict[str, Any], who: Who, today: date) -> Answer:
         """What a document must answer a caller."""
         return _Reading(self, Document(text, variables), who, today).answer()
@@ -140,8 +144,10 @@ class _Reading:
         raise LookupError(f"the oracle does not know the root field {asked.name}")
 
     def _root_list(self, asked: Asked, name: str) -> Any:
-        self._may(name)
         kind, within = TYPES[name], asked.given.get("within")
+        if not self.scope.may(kind.noun):
+            # What only a lease opens is in no list.
+            raise Refused({"FORBIDDEN"})
         if within is not None and not (within.isascii() and within.isdigit() and self.scope.reaches(within)):
             self.found.hidden += self.rows.one("places", "path", within) is not None
             raise Refused({"NOT_FOUND"})

@@ -62,6 +62,8 @@ class Trial:
     engine: Engine
     oracle: Oracle
     drawer: Drawer
+    once: bool = False
+    """Whether a document is asked once only: not again from the caches, nor written otherwise, nor page by page."""
     tally: Tally = field(default_factory=Tally)
 
     async def run(self, documents: int, seed: int, progress: Callable[[int], None] = lambda _: None) -> Tally:
@@ -95,6 +97,8 @@ class Trial:
         wrong = match.differences(self.oracle, expected, first)
         if wrong:
             return Disagreement(number, asking, "the oracle", wrong)
+        if self.once:
+            return None
         if await self.engine.ask(asking.who, asking.document, asking.variables) != first:
             return Disagreement(number, asking, "the same document again", [])
         return await self._otherwise(asking, first, chance, number)
