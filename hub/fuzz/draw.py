@@ -108,10 +108,8 @@ class _Drawing:
         assert self.schema.query_type is not None  # noqa: S101 -- the hub has one
         roots = self.schema.query_type
         parts = [self._root(roots)]
-        if not self.drawer.plain and not parts[0].startswith("nodes("):
-            # An error in `nodes`, which is never null, would take the others' answers with it.
-            more = [self._root(roots) for _ in range(self._few(0, 0, 0, 1, 2))]
-            parts += [f"r{at}: {part}" for at, part in enumerate(more) if not part.startswith("nodes(")]
+        if not self.drawer.plain:
+            parts += [f"r{at}: {self._root(roots)}" for at in range(self._few(0, 0, 0, 1, 2))]
         return Asking(who, self._whole(" ".join(parts)), self.variables, frozenset(self.kinds))
 
     def _whole(self, selected: str) -> str:

@@ -36,7 +36,7 @@ class Cursor:
 class Answer:
     """What must be answered."""
 
-    data: dict[str, Any] | None
+    data: dict[str, Any]
     errors: list[tuple[Path, frozenset[str]]]
     """Of each error its path and the keys it may have."""
     rows: int = 0
@@ -110,16 +110,14 @@ class _Reading:
 
     def answer(self) -> Answer:
         data: dict[str, Any] = {}
-        lost = False
         for asked in self.document.fields("Query", self.document.top):
             try:
                 data[asked.key] = "Query" if asked.name == "__typename" else self._root(asked)
                 self._flush()
             except Refused as refusal:
                 data[asked.key] = None
-                lost = lost or asked.name == "nodes"
                 self.found.errors.append(((asked.key,), frozenset(refusal.keys)))
-        self.found.data = None if lost else data
+        self.found.data = data
         return self.found
 
     def _flush(self) -> None:
