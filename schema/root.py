@@ -16,6 +16,7 @@ from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
 from schema import account, case, count, marking, node, query, review, setup, workbook
 from schema.documents import DocumentCache, Documents
+from schema.trusted import Trusted
 
 SDL = Path(__file__).with_name("schema.graphql")
 """The schema as checked in; a test holds it to the code."""
@@ -49,17 +50,27 @@ SCALARS: dict[object, ScalarDefinition] = {
 class HubSchema(strawberry.Schema):
     """Strawberry's schema without its error log, which would write what callers typed; `hub.answers` logs instead."""
 
+    documents: Documents
+    trusted: Trusted
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here."""
 
 
-def build(settings: Settings) -> strawberry.Schema:
-    """The schema of one process, with its cache of parsed and validated documents."""
+def build(settings: Settings) -> HubSchema:
+    """The schema of one process, with its cache of parsed and validated documents, and the documents it trusts.
+
+    Raises ValueError when a trusted document is not valid.
+    """
     documents = Documents(settings)
-    return HubSchema(
+    schema = HubSchema(
         Query,
         Mutation,
         config=StrawberryConfig(disable_field_suggestions=not settings.introspection, scalar_map=SCALARS),
         execution_context_class=FragmentExecutor,
         extensions=[lambda: DocumentCache(documents)],
     )
+    documents.schema = schema._schema
+    schema.documents = documents
+    schema.trusted = Trusted(settings, documents)
+    return schema
