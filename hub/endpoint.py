@@ -155,7 +155,7 @@ class GraphQLEndpoint:
     ) -> dict[str, Any]:
         context.operation = operation
         try:
-            result = await self.hub.schema.execute(query, variables, context, operation_name=operation)
+            result = await self.hub.schema.answer(query, variables, context, operation)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
         if context.reading is not None and result.data is not None:
@@ -163,7 +163,7 @@ class GraphQLEndpoint:
                 await seam.fill(context.reading, result.data)
             except HubError as error:
                 raise context.committed or error from error
-        errors: list[GraphQLError] = list(result.errors or [])
+        errors: list[GraphQLError] = _in_order(result)
         if context.reading is not None and context.reading.denials:
             errors += read.denied(context.reading)
         answer: dict[str, Any] = {}
@@ -173,6 +173,9 @@ class GraphQLEndpoint:
             answer["data"] = result.data
         elif result.errors and any(error.path for error in result.errors):
             answer["data"] = None
+        if context.reading is not None:
+            limit = self.hub.reader.settings.cost_limit
+            answer["extensions"] = {"cost": {"requested": context.reading.cost, "limit": limit}}
         return answer
 
 
@@ -181,6 +184,12 @@ async def _watch(receive: Receive, deadline: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 -- what comes first may be an empty body
         await asyncio.sleep(0)
     deadline.reschedule(asyncio.get_running_loop().time())
+
+
+def _in_order(result: Any) -> list[GraphQLError]:
+    """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
+    places = {key: at for at, key in enumerate(result.data or {})}
+    return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
 
 
 def _bearer(header: str) -> str | None:

@@ -47,6 +47,9 @@ class Settings:
     filter_limit: int = knob(500, "Values in one list of a filter.")
     batch_limit: int = knob(5_000, "Keys that one look-up of a loaded field takes at most.")
     row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")
+    cost_limit: int = knob(
+        2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
+    )
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")
     root_limit: int = knob(50, "Root fields of a GraphQL operation, fragments expanded.")
@@ -54,6 +57,7 @@ class Settings:
     selection_limit: int = knob(2_000, "Fields, spreads and inline fragments of a document, fragments expanded.")
     alias_limit: int = knob(200, "Aliases of a document, fragments expanded.")
     directive_limit: int = knob(50, "Directives of a document, fragments expanded.")
+    fragment_limit: int = knob(60, "Fragments of a document.")
     overlap_limit: int = knob(50, "Times one place of the answer may be asked for in a document.")
     plan_cache: int = knob(16_000_000, "Bytes of cached documents and plans, per process.")
     lookup_attempts: int = knob(20, "Pupils an account may fail to confirm within an hour before RATE_LIMITED.")

@@ -22,11 +22,12 @@ from hub.errors import BadInput, HubError, TooComplex
 from hub.settings import Settings
 from loaders.plan import Cache
 from schema import measures, people
+from schema.prepared import Operation, prepare
 
 _NUL = re.compile(r"\\u(0000|\{0+\})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """A document as it was found to be: its tree, or what is wrong with it."""
 
@@ -34,6 +35,10 @@ class Known:
     faults: tuple[GraphQLError, ...]
     kinds: dict[str | None, OperationType] = field(default_factory=dict)
     """What each operation does, by its name."""
+    prepared: dict[str | None, Operation | None] = field(default_factory=dict)
+    """By the name that was asked for: what runs without the executor."""
+    executed: bool = False
+    """Whether the executor has taken it once."""
 
     @property
     def operations(self) -> int:
@@ -93,6 +98,17 @@ class Documents:
         refusal = measures.excess(document, self.settings)
         return document, _as_error(refusal) if refusal else None
 
+    def operation(self, schema: GraphQLSchema, text: str, name: str | None) -> Operation | None:
+        """The operation of a document that the executor has taken before, if it now needs none."""
+        known = self.kept.get(text)
+        if known is None or not known.executed or known.faults or (known.operations > 1 and name is None):
+            return None
+        if name not in known.prepared:
+            if len(known.prepared) > known.operations:
+                return None
+            known.prepared[name] = prepare(schema, known.tree, name) if known.tree else None
+        return known.prepared[name]
+
 
 class DocumentCache(SchemaExtension):
     """Hands the executor a document as `Documents` knows it."""
@@ -108,6 +124,7 @@ class DocumentCache(SchemaExtension):
         context.pre_execution_errors = list(known.faults)
         if known.tree is None:
             raise known.faults[0]
+        known.executed = True
         if known.operations > 1 and context.context.operation is None:
             raise _as_error(BadInput("BAD_DOCUMENT", detail="several operations, but no operationName"))
         yield

@@ -157,6 +157,7 @@ def excess(document: DocumentNode, settings: Settings) -> HubError | None:
 def _excess(found: Measured, settings: Settings) -> HubError | None:
     whole = found.whole
     measures = (
+        ("片段数 fragments", len(found.fragments), settings.fragment_limit),
         ("层数 depth", whole.depth, settings.depth_limit),
         ("根字段 root fields", found.roots, settings.root_limit),
         ("别名数 aliases", whole.aliases, settings.alias_limit),

@@ -45,7 +45,14 @@ async def test_graphql_takes_post_only_so_no_link_can_change_anything(
 
 @pytest.mark.parametrize(
     "kind",
-    ["text/plain", "text/plain;application/json", "application/json; charset=gbk", "application/x-www-form-urlencoded", "multipart/form-data", ""],
+    [
+        "text/plain",
+        "text/plain;application/json",
+        "application/json; charset=gbk",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+    ],
 )
 async def test_only_json_is_read(http: httpx.AsyncClient, bearer: dict[str, str], kind: str) -> None:
     body = orjson.dumps({"query": "mutation { signOut { ok } }"})
