@@ -34,7 +34,7 @@ class Settings:
     lock_minutes: float = knob(15.0, "Minutes an account stays locked.")
     password_length: int = knob(10, "Shortest password allowed.")
     operation_timeout: float = knob(30.0, "Seconds a query may take as a whole; a write is never cut off.")
-    header_limit: int = knob(32_000, "Bytes of a request's first line and headers, per process that serves.")
+    header_limit: int = knob(32_000, "Bytes of a request's first line and headers.")
     body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
     answer_limit: int = knob(32_000_000, "Bytes of a GraphQL answer.")
     value_limit: int = knob(20_000, "JSON values in the variables and extensions of a request.")

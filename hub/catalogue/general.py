@@ -269,6 +269,13 @@ GENERAL: dict[str, Message] = {
         "请缩小请求后重试。",
         "Make the request smaller and try again.",
     ),
+    "HEADERS_TOO_LARGE": Message(
+        "TOO_LARGE",
+        "请求的网址和请求头超过 {limit} 字节的上限。",
+        "The address and headers of the request are larger than the limit of {limit} bytes.",
+        "请把查询和变量放在 POST 的内容中，并去掉不需要的请求头。",
+        "Put query and variables into the body of a POST, and leave out headers that are not needed.",
+    ),
     "UNAVAILABLE": Message(
         "UNAVAILABLE",
         "系统暂时无法访问数据库。",
