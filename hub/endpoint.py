@@ -119,7 +119,11 @@ class GraphQLEndpoint:
         context = await self.hub.context(request.headers, query)
         if wanted.hash is not None and context.account is not None and not known.faults:
             self.hub.schema.trusted.keep(wanted.hash, query)
-        answer = await self._execute(context, query, wanted.variables, wanted.operation)
+        try:
+            answer = await self._execute(context, query, wanted.variables, wanted.operation)
+        finally:
+            if context.reading is not None:
+                context.reading.close()
         written = orjson.dumps(answer, default=default)
         if len(written) > self.settings.answer_limit:
             raise context.committed or TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)
