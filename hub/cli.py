@@ -19,7 +19,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, migrate, outbox, path_check, seed
+from hub import backfill, counts, demo, head, migrate, outbox, path_check, seed
 from hub.app import build
 from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
@@ -299,6 +299,7 @@ def run(settings: Settings) -> None:
         port=settings.port,
         log_level="warning",
         access_log=False,
+        http=head.bounded(settings.header_limit),
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
