@@ -9,7 +9,6 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
@@ -23,6 +22,7 @@ from loaders import read, seam
 from loaders.fragment import default
 from loaders.read import Reader, Reading
 from schema.context import Context
+from schema.root import HubSchema
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
 
@@ -31,7 +31,7 @@ JSON_TYPES = ("application/json", "application/graphql-response+json")
 class Hub:
     """The means of one process: the schema, the reader with its pools and plans, sessions, files."""
 
-    schema: Schema
+    schema: HubSchema
     reader: Reader
     sessions: Sessions
     files: Files
@@ -102,7 +102,7 @@ class GraphQLEndpoint:
     ) -> dict[str, Any]:
         context.operation = operation
         try:
-            result = await self.hub.schema.execute(query, variables, context, operation_name=operation)
+            result = await self.hub.schema.answer(query, variables, context, operation)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
         if context.reading is not None and result.data is not None:
@@ -110,7 +110,7 @@ class GraphQLEndpoint:
                 await seam.fill(context.reading, result.data)
             except HubError as error:
                 raise context.committed or error from error
-        errors: list[GraphQLError] = list(result.errors or [])
+        errors: list[GraphQLError] = _in_order(result)
         if context.reading is not None and context.reading.denials:
             errors += read.denied(context.reading)
         answer: dict[str, Any] = {}
@@ -120,7 +120,16 @@ class GraphQLEndpoint:
             answer["data"] = result.data
         elif result.errors and any(error.path for error in result.errors):
             answer["data"] = None
+        if context.reading is not None:
+            limit = self.hub.reader.settings.cost_limit
+            answer["extensions"] = {"cost": {"requested": context.reading.cost, "limit": limit}}
         return answer
+
+
+def _in_order(result: Any) -> list[GraphQLError]:
+    """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
+    places = {key: at for at, key in enumerate(result.data or {})}
+    return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -42,6 +42,9 @@ class Settings:
     filter_limit: int = knob(500, "Values in one list of a filter.")
     batch_limit: int = knob(5_000, "Keys that one look-up of a loaded field takes at most.")
     row_budget: int = knob(200_000, "Rows one query may ask for: the product of its page sizes, summed.")
+    cost_limit: int = knob(
+        2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
+    )
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")
     root_limit: int = knob(50, "Root fields of a GraphQL operation.")

@@ -54,7 +54,7 @@ from loaders.declare import (
 )
 from loaders.plan import Bind, Cost, Denial, Plan
 from loaders.selection import Document, Selected
-from policies import Access, Action, Policy, Reach
+from policies import PERSONS, Access, Action, Policy, Reach, is_named
 
 _DIALECT = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
 _LONGEST_ALIAS = 63
@@ -176,6 +176,8 @@ class Compiler:
         """The columns that answer what is selected under a field of an object type."""
         kind = self.kind(field)
         found = self.document.fields(kind, field.nodes)
+        if row.graph.noun in PERSONS:
+            self.cost.personal += sum(is_named(f"{row.graph.noun}.{part.name}") for part in found)
         return [self._value(row, kind, part, (*path, part.key)).label(self.alias(part.key)) for part in found]
 
     def as_json(self, query: Select[Any]) -> Select[Any]:

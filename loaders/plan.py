@@ -28,6 +28,8 @@ class Call:
     given: dict[str, Any] = field(default_factory=dict)
     spent: int = 0
     """Rows that this and the request's earlier calls may touch."""
+    cost: int = 0
+    """What this and the request's earlier calls cost."""
     _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def arguments(self, selected: Selected) -> dict[str, Any]:
@@ -43,15 +45,25 @@ Bind = Callable[[Call], Any]
 
 @dataclass(slots=True)
 class Cost:
-    """How many rows a part of a query may touch: its page size, times one and all that hangs on each row."""
+    """How many rows a part of a query may touch: its page size, times one and all that hangs on each row.
+
+    What it costs counts, beside each row, every field of it that tells about a person: disclosure is a cost, too.
+    """
 
     size: Bind
     parts: list["Cost"] = field(default_factory=list)
+    personal: int = 0
+    """Fields of each row that tell about a person."""
 
     def rows(self, call: Call) -> int:
         """Rows for this call."""
         size: int = self.size(call)
         return size * (1 + sum(part.rows(call) for part in self.parts))
+
+    def points(self, call: Call) -> int:
+        """The cost for this call."""
+        size: int = self.size(call)
+        return size * (1 + self.personal + sum(part.points(call) for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,10 @@ class Plan:
     """Of each value that only a lease opens: what stands there while none does, and what that denies."""
 
     def values(self, call: Call) -> list[Any]:
-        """The statement's parameters. Raises TooLarge before any SQL when the request could touch too many rows."""
+        """The statement's parameters. Raises TooLarge before any SQL when the request costs too much."""
+        call.cost += self.cost.points(call)
+        if call.cost > call.settings.cost_limit:
+            raise TooLarge("TOO_COMPLEX", what=f"查询成本 cost {call.cost}", limit=call.settings.cost_limit)
         rows = call.spent = call.spent + self.cost.rows(call)
         if rows > call.settings.row_budget:
             raise TooLarge("TOO_COMPLEX", what=f"行数 rows {rows}", limit=call.settings.row_budget)

@@ -65,6 +65,8 @@ class Reading:
     denials: list[Denial] = field(default_factory=list)
     statements: int = 0
     rows: int = 0
+    cost: int = 0
+    """What the request's reads cost so far: rows they may touch, and fields of those that tell about a person."""
     places: dict[int, Place] = field(default_factory=dict)
     """The loaded fields of the plans run so far."""
     _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
@@ -101,9 +103,11 @@ async def _fetch(
 ) -> tuple[Any, Plan]:
     raw = getattr(info, "_raw_info", info)
     plan = _plan(reading, raw, compiling, shape)
-    call = Call(reading.caller, reading.variables, reading.reader.settings, given, reading.rows)
-    values = plan.values(call)
-    reading.rows = call.spent
+    call = Call(reading.caller, reading.variables, reading.reader.settings, given, reading.rows, reading.cost)
+    try:
+        values = plan.values(call)
+    finally:
+        reading.rows, reading.cost = call.spent, call.cost
     reading.denials += plan.denials
     reading.statements += 1
     async with reading.reader.database.reading() as connection:

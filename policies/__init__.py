@@ -6,13 +6,14 @@
 
 from policies.actions import Action
 from policies.lines import Line, PolicyInvalid
-from policies.objects import OBJECTS, Noun
+from policies.objects import OBJECTS, PERSONS, Noun, is_named
 from policies.policy import SHIPPED, Access, Policy, load
 from policies.reach import Reach, covers, inside, reaches
 from policies.roles import Level, Role
 
 __all__ = [
     "OBJECTS",
+    "PERSONS",
     "SHIPPED",
     "Access",
     "Action",
@@ -25,6 +26,7 @@ __all__ = [
     "Role",
     "covers",
     "inside",
+    "is_named",
     "load",
     "reaches",
 ]

@@ -58,6 +58,10 @@ OBJECTS: dict[str, Noun] = {
 }
 
 
+PERSONS = frozenset({"student", "guardian", "case"})
+"""The objects whose named fields tell about a person."""
+
+
 def is_named(text: str) -> bool:
     """Whether a line may speak of it: `*`, a known object, or a known field of one."""
     owner, dot, field = text.partition(".")

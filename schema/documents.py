@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
@@ -10,6 +10,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     Node,
     NoSchemaIntrospectionCustomRule,
@@ -22,6 +23,7 @@ from strawberry.schema.schema import validate_document
 from hub.errors import BadInput, HubError, TooLarge
 from hub.settings import Settings
 from loaders.plan import Cache
+from schema.prepared import Operation, prepare
 
 _NUL = re.compile(r"\\u(0000|\{0+\})")
 
@@ -33,6 +35,8 @@ class Known:
     tree: DocumentNode | None
     faults: tuple[GraphQLError, ...]
     operations: int = 0
+    prepared: dict[str | None, Operation | None] = field(default_factory=dict)
+    """By the name that was asked for: what runs without the executor."""
 
 
 class Documents:
@@ -41,6 +45,17 @@ class Documents:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.kept: Cache[str, Known] = Cache(settings.plan_cache)
+
+    def operation(self, schema: GraphQLSchema, text: str, name: str | None) -> Operation | None:
+        """The operation of a document that the executor has taken before, if it now needs none."""
+        known = self.kept.get(text)
+        if known is None or known.tree is None or known.faults or (known.operations > 1 and name is None):
+            return None
+        if name not in known.prepared:
+            if len(known.prepared) > known.operations:
+                return None
+            known.prepared[name] = prepare(schema, known.tree, name)
+        return known.prepared[name]
 
 
 class DocumentCache(SchemaExtension):

@@ -60,7 +60,7 @@ class NodeQuery:
     )
     async def nodes(
         self, info: HubInfo, ids: Annotated[list[strawberry.ID], argument("Opaque ids (标识列表).")]
-    ) -> list[Node | None]:
+    ) -> list[Node | None] | None:
         """Several objects: one statement for each type among them."""
         reading = info.context.reads()
         limit = reading.reader.settings.page_limit

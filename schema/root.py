@@ -4,17 +4,20 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import strawberry
+from graphql import ExecutionResult as Prepared
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition, DecimalDefinition
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
 from schema import account, case, count, marking, node, query, review, setup, workbook
+from schema.context import Context
 from schema.documents import DocumentCache, Documents
 
 SDL = Path(__file__).with_name("schema.graphql")
@@ -47,19 +50,33 @@ SCALARS: dict[object, ScalarDefinition] = {
 
 
 class HubSchema(strawberry.Schema):
-    """Strawberry's schema without its error log, which would write what callers typed; `hub.answers` logs instead."""
+    """Strawberry's schema with the process's documents, and without its error log, which would write what callers
+    typed; `hub.answers` logs instead.
+    """
+
+    documents: Documents
+
+    async def answer(
+        self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
+    ) -> ExecutionResult | Prepared:
+        """The result of a request: by the prepared operation if there is one, else by the executor."""
+        prepared = self.documents.operation(self._schema, query, operation)
+        result = await prepared.execute(context, variables) if prepared else None
+        return result or await self.execute(query, variables, context, operation_name=operation)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here."""
 
 
-def build(settings: Settings) -> strawberry.Schema:
+def build(settings: Settings) -> HubSchema:
     """The schema of one process, with its cache of parsed and validated documents."""
     documents = Documents(settings)
-    return HubSchema(
+    schema = HubSchema(
         Query,
         Mutation,
         config=StrawberryConfig(disable_field_suggestions=not settings.introspection, scalar_map=SCALARS),
         execution_context_class=FragmentExecutor,
         extensions=[lambda: DocumentCache(documents)],
     )
+    schema.documents = documents
+    return schema

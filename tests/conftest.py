@@ -94,7 +94,9 @@ def ask(http: httpx.AsyncClient, province: Province) -> Ask:
             headers["authorization"] = f"Bearer {province.tokens[caller]}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response = await http.post("/graphql", json={"query": query, "variables": variables}, headers=named)
-        return response.json()
+        answer = response.json()
+        answer.pop("extensions", None)
+        return answer
 
     return asked
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -140,3 +141,32 @@ async def test_denials_are_told_on_the_cached_plan_too(app: Starlette, ask: Ask)
     assert [error["extensions"]["code"] for error in first["errors"]] == ["FORBIDDEN_FIELD"]
     reading: Any = Reading(app.state.hub.reader, None, "")  # type: ignore[arg-type]  # nobody has read anything
     assert [answers.formatted(error, "zh") for error in read.denied(reading)] == []
+
+
+async def test_every_answer_tells_what_it_cost_and_a_dear_one_is_refused_before_any_sql(
+    app: Starlette, http: httpx.AsyncClient, province: Province, statements: list[str]
+) -> None:
+    async def asked(query: str) -> Any:
+        headers = {"authorization": f"Bearer {province.tokens['schoolA1']}"}
+        return (await http.post("/graphql", json={"query": query}, headers=headers)).json()
+
+    async def cost(query: str) -> int:
+        found: int = (await asked(query))["extensions"]["cost"]["requested"]
+        return found
+
+    assert await cost("{ schools(first: 5) { nodes { code } } }") == 6
+    assert await cost("{ students(first: 10) { nodes { id schoolYear } } }") == 1 + 10 * 2
+    assert await cost("{ students(first: 10) { nodes { id name idNumber } } }") == 1 + 10 * 3
+    nested = "{ schools(first: 2) { nodes { students(first: 10) { nodes { name } } } } }"
+    assert await cost(nested) == 1 + 2 * (1 + 10 * 2)
+    assert await cost("{ a: schools(first: 5) { totalCount } b: schools(first: 5) { totalCount } }") == 12
+    object.__setattr__(app.state.hub.reader.settings, "cost_limit", 40)
+    try:
+        statements.clear()
+        refused = await asked(nested)
+        assert refused["data"] == {"schools": None}
+        assert refused["errors"][0]["extensions"]["code"] == "TOO_COMPLEX"
+        assert refused["extensions"]["cost"] == {"requested": 43, "limit": 40}
+        assert [sql for sql in statements if "row_to_json" in sql] == []
+    finally:
+        object.__setattr__(app.state.hub.reader.settings, "cost_limit", 2_000_000)

@@ -1,0 +1,134 @@
+"""Prepared operations: a query whose root fields are all compiled runs without graphql-core's executor.
+
+The executor is the first way in and the fallback: it takes every document once, and whatever is not such a query. Both
+ways call the same resolvers and give the same bytes, errors included; what is saved is the machinery between.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_variable_values,
+    located_error,
+)
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path
+
+from loaders import selection
+from loaders.selection import Document, Selected
+from schema.context import Context
+
+PLAIN = frozenset({"viewer"})
+"""The root fields of a query that are no statement; an operation with one of them goes by the executor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root field ready to run: its resolver, what it is told of the document, its arguments' names in Python."""
+
+    selected: Selected
+    resolve: Callable[..., Any]
+    info: Mapping[str, Any]
+    names: Mapping[str, str]
+
+    async def run(self, context: Context, variables: VariableValues) -> Any:
+        """What the resolver answers. Raises whatever the resolver or the coercion of its arguments raises."""
+        given = selection.arguments(self.selected, variables)
+        named = {self.names[name]: value for name, value in given.items()}
+        return await self.resolve(SimpleNamespace(context=context, **self.info), **named)
+
+
+@dataclass(slots=True)
+class Operation:
+    """A query operation that needs no executor."""
+
+    schema: GraphQLSchema
+    node: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    steady: bool
+    """Whether the same root fields are asked for whatever the variables are."""
+    _roots: list[Root] | None = field(default=None)
+
+    async def execute(self, context: Context, given: dict[str, Any] | None) -> ExecutionResult | None:
+        """The answer, or nothing if the executor must say what is wrong with the variables."""
+        variables = get_variable_values(self.schema, self.node.variable_definitions or (), given or {})
+        if not isinstance(variables, VariableValues):
+            return None
+        roots = self._roots if self.steady else None
+        if roots is None:
+            made = self._make(variables)
+            if made is None:
+                return None
+            roots = self._roots = made
+        context.variables = variables
+        if len(roots) == 1:
+            outcomes = [await _outcome(roots[0], context, variables)]
+        else:
+            outcomes = await asyncio.gather(*(_outcome(root, context, variables) for root in roots))
+        return _answer(roots, outcomes)
+
+    def _make(self, variables: VariableValues) -> list[Root] | None:
+        """The root fields under these variables; nothing if one of them is not compiled."""
+        kind = cast(GraphQLObjectType, self.schema.query_type)
+        found = Document(self.schema, self.fragments, variables).fields(kind, (self.node,))  # type: ignore[arg-type]  # it has a selection, as a field has
+        if not found or any(part.name in PLAIN or part.name.startswith("__") for part in found):
+            return None
+        return [self._root(kind, part) for part in found]
+
+    def _root(self, kind: GraphQLObjectType, part: Selected) -> Root:
+        declared = part.definition.extensions["strawberry-definition"]
+        resolver = declared.base_resolver
+        call = resolver.wrapped_func
+        info = {
+            "schema": self.schema,
+            "fragments": self.fragments,
+            "operation": self.node,
+            "field_nodes": list(part.nodes),
+            "path": Path(None, part.key, kind.name),
+            "parent_type": kind,
+        }
+        names = {_graphql(argument): argument.python_name for argument in declared.arguments}
+        if resolver.self_parameter is not None:
+            return Root(part, lambda told, **given: call(None, told, **given), info, names)
+        return Root(part, call, info, names)
+
+
+def prepare(schema: GraphQLSchema, tree: DocumentNode, name: str | None) -> Operation | None:
+    """The operation of a validated document by its name, if it is a query that may need no executor."""
+    operations = [part for part in tree.definitions if isinstance(part, OperationDefinitionNode)]
+    chosen = [part for part in operations if name is None or (part.name and part.name.value == name)]
+    if len(chosen) != 1 or chosen[0].operation is not OperationType.QUERY:
+        return None
+    fragments = {part.name.value: part for part in tree.definitions if isinstance(part, FragmentDefinitionNode)}
+    steady = all(isinstance(part, FieldNode) and not part.directives for part in chosen[0].selection_set.selections)
+    return Operation(schema, chosen[0], fragments, steady)
+
+
+async def _outcome(root: Root, context: Context, variables: VariableValues) -> Any:
+    try:
+        return await root.run(context, variables)
+    except Exception as error:
+        return located_error(error, list(root.selected.nodes), [root.selected.key])
+
+
+def _answer(roots: list[Root], outcomes: list[Any]) -> ExecutionResult:
+    errors = [outcome for outcome in outcomes if isinstance(outcome, GraphQLError)]
+    shown = [None if isinstance(outcome, GraphQLError) else outcome for outcome in outcomes]
+    return ExecutionResult({root.selected.key: one for root, one in zip(roots, shown, strict=True)}, errors or None)
+
+
+def _graphql(argument: Any) -> str:
+    first, *rest = argument.python_name.split("_")
+    return argument.graphql_name or first + "".join(part.capitalize() for part in rest)
