@@ -8,10 +8,10 @@ PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve migrate test fuzz check schema docs bench web lock clean
+.PHONY: help demo serve migrate test fuzz check schema docs bench bench-all web lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PORT=18080 serves elsewhere than on 8000; PYTHON=python3.12 takes another Python."
 
 demo: $(VENV)/run ## A sample province with log-ins for every role, served at 127.0.0.1:8000 (PORT=...)
@@ -42,7 +42,10 @@ schema: $(VENV)/run ## Write schema/schema.graphql from the code
 docs: $(VENV)/run ## Write docs/errors.md, docs/settings.md and docs/policy.md from the code
 	@$(RUN) docs/generate.py
 
-bench: $(VENV)/dev ## The benchmarks: tables here, JSON in benchmarks/out
+bench: $(VENV)/dev ## The hub raced against PostGraphile and plain Strawberry (STUDENTS=1000000); NAME=... for another one
+	@$(RUN) -m benchmarks $(if $(filter command,$(origin NAME)),$(NAME),race)
+
+bench-all: $(VENV)/dev ## All benchmarks; like bench: tables here, JSON in benchmarks/out
 	@$(RUN) -m benchmarks
 
 web: $(VENV)/dev ## Rebuild hub/static/graphiql from web/graphiql
@@ -54,7 +57,8 @@ lock: $(VENV)/dev ## Resolve pyproject.toml into requirements*.txt anew (needs u
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove what was installed and cached; the data in .hub stay
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out \
+	  benchmarks/peers/node_modules
 	@find . -name __pycache__ -type d -not -path './.hub/*' -prune -exec rm -rf {} +
 
 # .venv/run: what serving needs. .venv/dev: that and what testing needs.

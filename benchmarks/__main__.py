@@ -2,9 +2,10 @@
 
 import sys
 
-from benchmarks import attendance, counts, demo_start, import_workbook, pages, roster, transfer
+from benchmarks import attendance, counts, demo_start, import_workbook, pages, race, roster, transfer
 
 BENCHMARKS = {
+    "race": race.run,
     "import_workbook": import_workbook.run,
     "roster": roster.run,
     "pages": pages.run,

@@ -6,7 +6,6 @@ STUDENTS of `make bench`) against 45,000. The county administrator asks; what is
 
 import asyncio
 import functools
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from loaders import read
 from loaders.compiler import Compiler
 from loaders.plan import Call
 
-LARGE = int(os.environ.get("STUDENTS", "4500000"))
+LARGE = province.LARGE
 ROUNDS, REQUESTS = 7, 60
 
 ROSTER = """query($code: String!) { school(code: $code) { name classes(first: 12) { nodes { name students(first: 40) {

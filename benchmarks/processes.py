@@ -27,12 +27,14 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT
+    *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT, program: str = sys.executable
 ) -> Iterator[subprocess.Popen]:
-    """A Python process with the project on its path and no settings but those given; ended at the end."""
+    """A process of Python, or of another program, with the project on its path and no settings but those given; ended
+    at the end.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     given = {"PYTHONPATH": str(ROOT), **(environment or {})}
-    process = subprocess.Popen([sys.executable, *words], env=inherited | given, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([program, *words], env=inherited | given, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -49,6 +51,19 @@ def ready(port: int, process: subprocess.Popen, path: str = "/health/ready", sec
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)
+    raise RuntimeError(f"no answer on port {port}; the process ended with {process.poll()}")
+
+
+def answering(port: int, process: subprocess.Popen, seconds: float = 120.0) -> None:
+    """Wait until a process takes connections. Raises RuntimeError as `ready`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
     raise RuntimeError(f"no answer on port {port}; the process ended with {process.poll()}")
 
 

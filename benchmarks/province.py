@@ -1,7 +1,8 @@
 """The sample province that benchmarks measure on: planted once in `benchmarks/out/province`, copied for each use."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,8 @@ from hub.postgres import Cluster
 from hub.settings import Settings
 
 STUDENTS, SEED = 45_000, 2013
+LARGE = int(os.environ.get("STUDENTS", "1000000"))
+"""How many students the benchmarks of a large province plant: the variable STUDENTS of `make bench`."""
 _KEPT, _COPY = "hub", "bench"
 
 
@@ -51,12 +54,12 @@ class Province:
 
 
 @contextmanager
-def serving(students: int = STUDENTS) -> Iterator[Province]:
-    """The province on its running PostgreSQL with the hub's own settings (fsync and synchronous_commit on); one of
-    another size is kept beside it.
+def serving(students: int = STUDENTS, postgres: Mapping[str, str] | None = None) -> Iterator[Province]:
+    """The province on its running PostgreSQL with the hub's own settings (fsync and synchronous_commit on) and those
+    given besides; one of another size is kept beside it.
     """
     home = OUT / ("province" if students == STUDENTS else f"province-{students}")
-    with Cluster(home / "postgres").serving() as cluster:
+    with Cluster(home / "postgres", settings=postgres or {}).serving() as cluster:
         settings = Settings(home=home, **_urls(cluster, _KEPT))
         yield asyncio.run(_ready(cluster, settings, students))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import tempfile
 import time
 import urllib.request
@@ -14,6 +15,7 @@ from starlette.datastructures import Headers
 
 from benchmarks import load, processes, province
 from benchmarks.load import Asked, Load
+from benchmarks.plans import Plan, Plans
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
 from hub import accounts, app
@@ -33,7 +35,7 @@ def run() -> None:
         hub, bare = [], []
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "plan.json"
-            path.write_bytes(orjson.dumps(plan))
+            path.write_bytes(pickle.dumps(Plans(place.settings.read_database_url, {QUERY: plan["bare"]})))
             for _ in range(ROUNDS):
                 hub.append(_hub(place, Asked(processes.free_port(), token, QUERY, plan["codes"])))
                 bare.append(_bare(path, Asked(processes.free_port(), token, QUERY, plan["codes"])))
@@ -125,10 +127,12 @@ async def _prepare(place: Province) -> tuple[dict[str, Any], str]:
                 codes.append(row["code"])
                 size = len(orjson.dumps(answer.data, default=fragment.default))
         ((plan, _),) = hub.reader.plans._entries.values()
-        values = plan.values(Call(context.caller(), context.reads().variables, place.settings, {"key": codes[0]}))
+        call = Call(context.caller(), context.reads().variables, place.settings, {"key": codes[0]})
+        values = plan.values(call)
         alone = [await _alone(hub.reader.database, plan.sql, values) for _ in range(ROUNDS)]
-    found = {"sql": plan.sql, "values": values, "place": values.index(codes[0]), "codes": codes, "bytes": size}
-    return found | {"alone": alone, "url": place.settings.read_database_url}, token
+    at = values.index(codes[0])
+    by_code = {code: [*values[:at], code, *values[at + 1 :]] for code in codes}
+    return {"bare": Plan("school", plan.sql, by_code), "codes": codes, "bytes": size, "alone": alone}, token
 
 
 async def _alone(database: Database, sql: str, values: list[Any]) -> float:

@@ -12,15 +12,13 @@ from typing import Annotated, Any, Literal
 
 import asyncpg
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, head, migrate, outbox, path_check, seed
-from hub.app import build
+from hub import backfill, counts, demo, migrate, outbox, path_check, seed, workers
 from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
 from hub.fuzz import command as fuzz
@@ -44,6 +42,7 @@ DATABASE = "hub"
 Students = Annotated[int, typer.Option(help="学生人数 How many students.", min=1_000)]
 Seed = Annotated[int, typer.Option(help="随机种子 The same seed plants the same province.")]
 Port = Annotated[int | None, typer.Option(help="端口 Port to serve on.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="进程数 How many processes serve.", min=1)]
 School = Annotated[str, typer.Option(help="10 位学校标识码 10-digit school code.")]
 
 
@@ -85,10 +84,10 @@ def migrate_() -> None:
 
 
 @app.command()
-def serve(port: Port = None) -> None:
+def serve(port: Port = None, processes: Workers = None) -> None:
     """启动服务 Serve the hub until Ctrl-C."""
     look(port)
-    with database() as settings:
+    with database(processes) as settings:
         run(replace(settings, port=port or settings.port))
 
 
@@ -155,7 +154,7 @@ def demo_(port: Port = None, students: Students = 45_000, seed: Seed = 2013) -> 
                 asyncio.run(demo.furnish(settings))
         served = replace(settings, port=port or settings.port)
         console.print(demo.welcome(served), soft_wrap=True, highlight=False)
-        run(served)
+        run(replace(served, workers=1))
 
 
 @app.command()
@@ -249,15 +248,18 @@ def schema_(
 
 
 @contextmanager
-def database() -> Iterator[Settings]:
-    """Settings with a migrated database behind them: the one the environment names, or the embedded one."""
+def database(processes: int | None = None) -> Iterator[Settings]:
+    """Settings with a migrated database behind them, for so many serving processes: the database that the environment
+    names, or the embedded one.
+    """
     settings = Settings.read()
+    settings = replace(settings, workers=processes or settings.workers)
     if settings.database_url:
         asyncio.run(_migrate(settings, None))
         yield settings
         return
     home = settings.home.absolute()
-    with Cluster(home / "postgres").serving() as cluster:
+    with Cluster(home / "postgres", settings={"max_connections": str(_connections(settings))}).serving() as cluster:
         settings = replace(
             settings,
             home=home,
@@ -292,19 +294,12 @@ def bar() -> Iterator[Progress]:
 
 
 def run(settings: Settings) -> None:
-    """Serve one process until a signal."""
-    config = uvicorn.Config(
-        build(settings),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        http=head.bounded(settings.header_limit),
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
-    uvicorn.Server(config).run()
+    """Serve until a signal."""
+    try:
+        workers.serve(settings)
+    except workers.Failed:
+        console.print("[red]服务进程无法启动，原因见上。 The workers cannot start; see above why.[/red]")
+        raise typer.Exit(1) from None
 
 
 def _told(fault: Fault, language: Literal["zh", "en"]) -> str:
@@ -314,6 +309,11 @@ def _told(fault: Fault, language: Literal["zh", "en"]) -> str:
         f"行 row {fault.row} · 列 column {fault.column} {fault.header} · {fault.key}{value}\n"
         f"    {fault.text(language)} {fault.remedy(language)}"
     )
+
+
+def _connections(settings: Settings) -> int:
+    """How many connections the embedded server allows: every pool of every process full, and some for commands."""
+    return max(100, settings.workers * (settings.read_pool + 2 * settings.write_pool) + 20)
 
 
 def _place(settings: Settings) -> str:

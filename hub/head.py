@@ -12,36 +12,45 @@ _REFUSED = (
 )
 
 
-def bounded(limit: int) -> type[HttpToolsProtocol]:
+class Bounded(HttpToolsProtocol):
     """Uvicorn's protocol, which answers 431 and hangs up once more than the limit of a head has come."""
-    refusal = orjson.dumps(answers.refusal(TooLarge("HEADERS_TOO_LARGE", limit=limit), "zh"))
 
-    class Bounded(HttpToolsProtocol):
-        waiting = 0
-        """Bytes that have come since a head, or a part of a body, was whole."""
+    limit = 0
+    refusal = b""
+    waiting = 0
+    """Bytes that have come since a head, or a part of a body, was whole."""
 
-        def data_received(self, data: bytes) -> None:
-            self.waiting += len(data)
-            super().data_received(data)
-            if self.waiting > limit and not self.transport.is_closing():
-                self.send_400_response("")
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before it is parsed."""
+        self.waiting += len(data)
+        super().data_received(data)
+        if self.waiting > self.limit and not self.transport.is_closing():
+            self.send_400_response("")
 
-        def on_headers_complete(self) -> None:
-            self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if self.waiting > limit:
-                raise ValueError  # the parser stops, and send_400_response is called
-            self.waiting = 0
-            super().on_headers_complete()
+    def on_headers_complete(self) -> None:
+        """Judge a whole head."""
+        self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if self.waiting > self.limit:
+            raise ValueError  # the parser stops, and send_400_response is called
+        self.waiting = 0
+        super().on_headers_complete()
 
-        def on_body(self, body: bytes) -> None:
-            self.waiting = 0
-            super().on_body(body)
+    def on_body(self, body: bytes) -> None:
+        """A part of a body is whole."""
+        self.waiting = 0
+        super().on_body(body)
 
-        def send_400_response(self, msg: str) -> None:
-            if self.waiting <= limit:
-                super().send_400_response(msg)
-                return
-            self.transport.write(_REFUSED % (len(refusal), refusal))
-            self.transport.close()
+    def send_400_response(self, msg: str) -> None:
+        """Refuse: as too large, if it is that."""
+        if self.waiting <= self.limit:
+            super().send_400_response(msg)
+            return
+        self.transport.write(_REFUSED % (len(self.refusal), self.refusal))
+        self.transport.close()
 
+
+def bounded(limit: int) -> type[Bounded]:
+    """The protocol of this process with a limit in bytes."""
+    Bounded.limit = limit
+    Bounded.refusal = orjson.dumps(answers.refusal(TooLarge("HEADERS_TOO_LARGE", limit=limit), "zh"))
     return Bounded

@@ -23,6 +23,7 @@ class Settings:
     system_database_url: str = knob("", "The same database as role hub_system; empty as above.")
     host: str = knob("127.0.0.1", "Address to serve on.")
     port: int = knob(8000, "Port to serve on.")
+    workers: int = knob(1, "Processes that `hub serve` serves with; each has pools and caches of its own.")
     read_pool: int = knob(8, "Connections for compiled reads, per process.")
     write_pool: int = knob(8, "Connections for deeds, per process.")
     pool_timeout: float = knob(3.0, "Seconds a request waits for a free connection before UNAVAILABLE.")

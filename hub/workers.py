@@ -1,0 +1,81 @@
+"""Serving: one process, or several that share nothing but the listening socket and the database."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from functools import partial
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from hub import head
+from hub.app import build
+from hub.settings import Settings
+
+log = structlog.get_logger("hub")
+
+_PATIENCE = 60
+"""Seconds a worker may leave its supervisor without an answer, which a starting one on a busy machine does."""
+
+
+class Failed(Exception):
+    """A worker could not start, and would not the next time."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal. Raises Failed when workers cannot start."""
+    several = settings.workers > 1
+    config = uvicorn.Config(
+        partial(_worker if several else build, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level="warning",
+        access_log=False,
+        http=head.bounded(settings.header_limit),
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=_PATIENCE,
+    )
+    if not several:
+        uvicorn.Server(config).run()
+        return
+    supervisor = _Supervisor(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise Failed
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's, which also tells of a worker it had to replace, and ends with its terminal."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended."""
+        before = {process.pid: process for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before.keys() - {process.pid for process in self.processes}:
+            log.warning("worker replaced", pid=pid, ended=before[pid].exitcode)
+
+    def handle_hup(self) -> None:
+        """Stop: one process does so too when its terminal closes."""
+        self.handle_term()
+
+
+def _worker(settings: Settings) -> Starlette:
+    """The application of one worker, which does not outlive its supervisor."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    head.bounded(settings.header_limit)
+    return build(settings)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
