@@ -75,7 +75,7 @@ class Drawer:
     rows: Rows
     page_limit: int = 200
     plain: bool = False
-    """One root field without headcounts or places to search within: what row security alone can answer too."""
+    """One root field without counts or places to search within: what row security alone can answer too."""
     roots: list[str] = field(init=False)
     accounts: list[int] = field(init=False)
 
@@ -236,7 +236,7 @@ class _Drawing:
         leaves = [name for name, one in fields.items() if is_leaf_type(get_named_type(one.type))]
         edges = [name for name, one in fields.items() if not is_leaf_type(get_named_type(one.type))]
         if self.drawer.plain:
-            edges = [name for name in edges if name not in ("headcounts", "candidates")]
+            edges = [name for name in edges if name not in ("headcounts", "problemCounts", "attendance", "candidates")]
         codes = [name for name in edges if get_named_type(fields[name].type).name == "Code"]
         edges = [name for name in edges if name not in codes]
         chosen = [self.chance.choice([*leaves, *codes]) for _ in range(self._few(1, 2, 3, 4))]
