@@ -1,6 +1,7 @@
 """The demonstration: a sample province with one account of each role, and a workbook imported as a clerk would."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hub.demo.greeting import LOG_INS, ready, welcome
 from hub.errors import Conflict, NotFound
 from hub.files import Files
 from hub.intake import template
+from hub.sample import bulk
 from hub.settings import Settings
 
 __all__ = ["LOG_INS", "furnish", "import_bytes", "is_empty", "plant", "ready", "welcome", "write_template"]
@@ -34,12 +36,15 @@ async def is_empty(settings: Settings) -> bool:
 async def plant(settings: Settings, students: int, seed: int, truth: Path, follow: Follow) -> None:
     """Plant a sample province and write the table of its planted problems. Raises Conflict if anything is there."""
     connection = await db.system_door(settings).connect()
-    try:
-        planted = await sample.plant(connection, students=students, seed=seed, today=clock.today(), progress=follow)
-    except sample.NotEmpty:
-        raise Conflict("REGISTER_NOT_EMPTY") from None
-    finally:
-        await connection.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(connection.close)
+        try:
+            await sample.refuse_filled(connection)
+            if students >= bulk.MANY:
+                await stack.enter_async_context(bulk.without_indexes(settings, follow))
+            planted = await sample.plant(connection, students=students, seed=seed, today=clock.today(), progress=follow)
+        except sample.NotEmpty:
+            raise Conflict("REGISTER_NOT_EMPTY") from None
     truth.parent.mkdir(parents=True, exist_ok=True)
     planted.write_truth(truth)
     await counts.fold(settings)

@@ -43,7 +43,7 @@ async def plant(
     """
     if students < FEWEST:
         raise ValueError(f"a sample needs at least {FEWEST} pupils")
-    await _refuse_filled(connection)
+    await refuse_filled(connection)
     year = clock.school_year(today)
     counties = places.counties(students)
     laid = schools.lay(students, seed, counties)
@@ -85,11 +85,12 @@ def _next(lines: Iterator[tuple[bytes, int]]) -> tuple[bytes, int] | None:
 async def _prepare(connection: asyncpg.Connection) -> None:
     """Hold others off, see that the register is empty, and make the staging table."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _KEY)
-    await _refuse_filled(connection)
+    await refuse_filled(connection)
     await connection.execute("SET LOCAL jit = off; SET LOCAL synchronous_commit = off")
     await staging.make(connection)
 
 
-async def _refuse_filled(connection: asyncpg.Connection) -> None:
+async def refuse_filled(connection: asyncpg.Connection) -> None:
+    """Raise NotEmpty where there are schools or pupils."""
     if await connection.fetchval("SELECT EXISTS (SELECT FROM schools) OR EXISTS (SELECT FROM students)"):
         raise NotEmpty("the register already has schools or pupils")
