@@ -8,7 +8,7 @@ PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve migrate test check schema docs bench bench-all web lock clean
+.PHONY: help demo serve migrate test fuzz check schema docs bench bench-all web lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ migrate: $(VENV)/run ## Bring the database to this release's schema
 
 test: $(VENV)/dev ## All tests, on a PostgreSQL of their own; ARGS="-k name" for some (with CI set, a skipped test fails)
 	@$(RUN) -m pytest $(if $(CI),-p tests.no_skips) $(ARGS)
+
+fuzz: $(VENV)/run ## 10,000 random queries for random callers, each compared with a slow oracle (some minutes)
+	@$(RUN) -m hub fuzz --own --documents 10000 $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL schema
 	@$(VENV)/bin/ruff check .

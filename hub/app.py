@@ -24,7 +24,16 @@ from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
 from hub.endpoint import GraphQLEndpoint, Hub
-from hub.errors import BadInput, Forbidden, HubError, MethodNotAllowed, NotFound, TooLarge, Unavailable
+from hub.errors import (
+    BadInput,
+    Forbidden,
+    HubError,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+)
 from hub.files import Files
 from hub.intake import readers, template
 from hub.intake.class_sheet import CLASSES
@@ -111,7 +120,7 @@ class _Pages:
             raise await self._refused(caller, "file:create")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "multipart/form-data":
-            raise BadInput("UNSUPPORTED_MEDIA_TYPE", type=kind[:60] or "(none)", wanted="multipart/form-data")
+            raise UnsupportedMedia("UNSUPPORTED_MEDIA_TYPE", type=kind[:60] or "(none)", wanted="multipart/form-data")
         limit = self.hub.reader.settings.upload_limit
         bounded = Request(request.scope, _bounded(request.receive, limit + _FORM_ROOM, limit))
         try:

@@ -21,6 +21,8 @@ import hub
 from hub import backfill, counts, demo, migrate, outbox, path_check, seed, workers
 from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
+from hub.fuzz import command as fuzz
+from hub.fuzz import trial
 from hub.intake.check import Fault
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
@@ -200,6 +202,36 @@ def verify_paths(
         _tell_paths(differing)
         if differing:
             raise typer.Exit(1)
+
+
+@app.command(name="fuzz")
+def fuzz_(
+    documents: Annotated[int, typer.Option(help="查询数 How many documents.", min=1)] = 1_000,
+    seed: Seed = 2013,
+    policy: Annotated[Path | None, typer.Option(help="策略文件 A policy to try instead of the one in force.")] = None,
+    own: Annotated[bool, typer.Option("--own", help="自建小库 On a small odd register of its own.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="显示数据 Show documents and values, which may be personal.")
+    ] = False,
+) -> None:
+    """核对查询 Ask random queries for random callers and compare each answer with a slow oracle; writes nothing."""
+    text = None if policy is None else policy.read_text(encoding="utf-8")
+    with bar() as progress:
+        task = progress.add_task("核对 comparing", total=documents)
+
+        def follow(done: int) -> None:
+            progress.update(task, completed=done)
+
+        if own:
+            tally = asyncio.run(fuzz.run_own(Settings.read(), documents, seed, text, follow))
+        else:
+            with database() as settings:
+                tally = asyncio.run(fuzz.run(settings, documents, seed, text, follow))
+    console.print(trial.summary(tally), markup=False)
+    for found in tally.disagreements[:10]:
+        console.print(trial.describe(found, show=show or own), markup=False, soft_wrap=True, highlight=False)
+    if tally.disagreements or not tally.told_enough:
+        raise typer.Exit(1)
 
 
 @app.command(name="schema")

@@ -1,5 +1,7 @@
-"""POST /graphql: one request read, answered and written, with as little between as there can be."""
+"""/graphql: one request read, answered and written, with as little between as there can be."""
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +15,20 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 import policies
-from hub import answers, caller, clock
+from hub import answers, asked, caller, clock
 from hub.accounts import Sessions
+from hub.asked import Asked
 from hub.caller import Account
-from hub.errors import BadInput, HubError, MethodNotAllowed, TooLarge, Unauthenticated
+from hub.errors import BadInput, HubError, Language, MethodNotAllowed, TooComplex, Unauthenticated, Unavailable
 from hub.files import Files
 from loaders import read, seam
 from loaders.fragment import default
 from loaders.read import Reader, Reading
 from schema.context import Context
+from schema.documents import Known
 from schema.root import HubSchema
 
-JSON_TYPES = ("application/json", "application/graphql-response+json")
+_HEADERS = {"cache-control": "no-store"}
 
 
 @dataclass(slots=True)
@@ -66,36 +70,89 @@ class Hub:
         self.policy_id = wanted
 
 
+class Gone(Exception):
+    """The client closed its connection: nobody waits for the answer."""
+
+
 class GraphQLEndpoint:
-    """The ASGI endpoint of POST /graphql."""
+    """The ASGI endpoint of /graphql: GraphQL over HTTP, as its specification says."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.settings = hub.reader.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         speech = answers.language(request.headers.get("accept-language", ""))
+        media = asked.JSON
         try:
-            response = await self._answer(request)
+            media = asked.media_type(request.headers.get("accept", ""))
+            response = await self._answer(request, media)
         except HubError as error:
-            response = _json(answers.refusal(error, speech), error.status)
-        except ClientDisconnect:
+            response = _refusal(error, speech, media, error.status)
+        except (ClientDisconnect, Gone):
             return
         except Exception as cause:
             known = answers.unexpected(cause)
-            response = _json(answers.refusal(known, speech), 500 if known.key == "INTERNAL" else known.status)
+            status = 500 if known.key == "INTERNAL" else known.status
+            response = _refusal(known, speech, media, status)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        if request.method != "POST":
-            raise MethodNotAllowed("METHOD_NOT_ALLOWED", method=request.method, wanted="POST")
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in JSON_TYPES:
-            raise BadInput("UNSUPPORTED_MEDIA_TYPE", type=kind[:60] or "(none)", wanted="application/json")
-        query, variables, operation = _parsed(await _body(request, self.hub.reader.settings.body_limit))
+    async def _answer(self, request: Request, media: str) -> Response:
+        wanted = await asked.read(request, self.settings)
+        try:
+            query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
+            known = self.hub.schema.documents.know(query)
+            writes = known.writes(wanted.operation)
+            if wanted.by_link:
+                self._check_link(known, writes)
+            work = self._work(request, wanted, query, known)
+            # A write is never cut off: it commits or rolls back as a whole, whoever still listens.
+            return _json(*await (work if writes else self._attended(request.receive, work)), media)
+        except HubError as error:
+            speech = answers.language(request.headers.get("accept-language", ""))
+            return _refusal(error, speech, media, asked.status(media, error))
+
+    async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
+        """The answer's bytes, and whether the operation was executed at all."""
         context = await self.hub.context(request.headers, query)
-        return _json(await self._execute(context, query, variables, operation), 200)
+        if wanted.hash is not None and context.account is not None and not known.faults:
+            self.hub.schema.trusted.keep(wanted.hash, query)
+        try:
+            answer = await self._execute(context, query, wanted.variables, wanted.operation)
+        finally:
+            if context.reading is not None:
+                context.reading.close()
+        written = orjson.dumps(answer, default=default)
+        if len(written) > self.settings.answer_limit:
+            raise context.committed or TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)
+        return written, "data" in answer
+
+    def _check_link(self, known: Known, writes: bool) -> None:
+        """What an address may ask for: no write, and nothing that concerns people. Raises MethodNotAllowed."""
+        if writes:
+            raise MethodNotAllowed("METHOD_NOT_ALLOWED", method="GET", wanted="POST")
+        if self.hub.schema.documents.personal(known):
+            raise MethodNotAllowed("LINK_NOT_FOR_PEOPLE")
+
+    async def _attended(self, receive: Receive, work: Awaitable[tuple[bytes, bool]]) -> tuple[bytes, bool]:
+        """Await a query while somebody waits for it and its time lasts; cut off, its statement is cancelled too.
+
+        Raises Gone or Unavailable.
+        """
+        watch: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(self.settings.operation_timeout) as deadline:
+                watch = asyncio.create_task(_watch(receive, deadline))
+                return await work
+        except TimeoutError:
+            if watch is not None and watch.done():
+                raise Gone from None
+            raise Unavailable("TIMEOUT") from None
+        finally:
+            if watch is not None:
+                watch.cancel()
 
     async def _execute(
         self, context: Context, query: str, variables: dict[str, Any] | None, operation: str | None
@@ -126,43 +183,17 @@ class GraphQLEndpoint:
         return answer
 
 
+async def _watch(receive: Receive, deadline: asyncio.Timeout) -> None:
+    """Bring the deadline to now when the client goes."""
+    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 -- what comes first may be an empty body
+        await asyncio.sleep(0)
+    deadline.reschedule(asyncio.get_running_loop().time())
+
+
 def _in_order(result: Any) -> list[GraphQLError]:
     """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
     places = {key: at for at, key in enumerate(result.data or {})}
     return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, never more than the limit of it. Raises TooLarge as soon as more has arrived or is announced."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge("BODY_TOO_LARGE", limit=limit)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLarge("BODY_TOO_LARGE", limit=limit)
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _parsed(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
-    try:
-        asked = orjson.loads(body)
-    except (orjson.JSONDecodeError, RecursionError):
-        raise BadInput("BAD_REQUEST", detail="JSON") from None
-    if not isinstance(asked, dict):
-        raise BadInput("BAD_REQUEST", detail="JSON object")
-    query, variables, operation = asked.get("query"), asked.get("variables"), asked.get("operationName")
-    if not isinstance(query, str) or not query.strip():
-        raise BadInput("BAD_REQUEST", detail="query")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadInput("BAD_REQUEST", detail="variables")
-    if operation is not None and not isinstance(operation, str):
-        raise BadInput("BAD_REQUEST", detail="operationName")
-    if b"\\u0000" in body or "\x00" in query:
-        raise BadInput("BAD_TEXT")
-    return query, variables, operation or None
 
 
 def _bearer(header: str) -> str | None:
@@ -170,5 +201,11 @@ def _bearer(header: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _json(answer: Any, status: int) -> Response:
-    return Response(orjson.dumps(answer, default=default), status, media_type="application/json")
+def _json(written: bytes, executed: bool, media: str) -> Response:
+    """An answer: by `application/json` always 200, by the other 400 when nothing was executed."""
+    return Response(written, 200 if executed or media == asked.JSON else 400, _HEADERS, media)
+
+
+def _refusal(error: HubError, speech: Language, media: str, status: int) -> Response:
+    headers = _HEADERS | {"allow": "GET, POST"} if status == 405 else _HEADERS
+    return Response(orjson.dumps(answers.refusal(error, speech)), status, headers, media)

@@ -87,10 +87,28 @@ class MethodNotAllowed(BadInput):
     status = 405
 
 
+class NotAcceptable(BadInput):
+    """The caller takes no media type that the hub writes."""
+
+    status = 406
+
+
+class UnsupportedMedia(BadInput):
+    """The body is of a media type that this address does not read."""
+
+    status = 415
+
+
 class TooLarge(HubError):
     """More than a limit allows; the text names the limit."""
 
     status = 413
+
+
+class TooComplex(TooLarge):
+    """The request would ask for more work than a limit allows, however small it is."""
+
+    status = 400
 
 
 class RateLimited(HubError):

@@ -1,5 +1,6 @@
 """Candidates: who else in the register a problem record's pupil could be, looked up for many records at once."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -54,7 +55,14 @@ class CandidateLoader(DataLoader[int, list[dict[str, Any]]]):
 
     async def batch_load_fn(self, keys: list[int]) -> list[list[dict[str, Any]]]:
         """The candidates of each record, nearest first, in one statement. Raises Unavailable."""
-        reading = self._reading
+        reading, task = self._reading, asyncio.current_task()
+        reading.looking_up.add(task)
+        try:
+            return await self._look_up(reading, keys)
+        finally:
+            reading.looking_up.discard(task)
+
+    async def _look_up(self, reading: Any, keys: list[int]) -> list[list[dict[str, Any]]]:
         plan = _plan(reading)
         call = Call(reading.caller, reading.variables, reading.reader.settings, {"keys": keys}, reading.rows)
         values, reading.rows = plan.values(call), call.spent

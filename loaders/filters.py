@@ -24,6 +24,7 @@ from sqlalchemy import (
     Numeric,
     Text,
     and_,
+    any_,
     exists,
     false,
     func,
@@ -191,7 +192,8 @@ class Where:
                 return column.is_(None) if given else column.is_not(None)
             case "in":
                 values = self.compiler.bind(lambda call: self._list(call, path), ARRAY(kind))
-                return column == func.any(values)
+                # Not func.any: on the right of another function Python lets it speak first, and it must stand last.
+                return column == any_(values)
             case "prefix":
                 return _starts(column, self.compiler.bind(lambda call: self._value(call, path), kind))
         return _COMPARED[name](column, self.compiler.bind(lambda call: self._value(call, path), kind))

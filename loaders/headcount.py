@@ -17,7 +17,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
-    SmallInteger,
     Text,
     and_,
     cast,
@@ -59,7 +58,7 @@ MEASURES = {
 }
 """What is counted: field and column."""
 
-_FILTERED: dict[str, TypeEngine[Any]] = {"grade": SmallInteger(), "sex": Text(), "schoolYear": SmallInteger()}
+_FILTERED: dict[str, TypeEngine[Any]] = {"grade": BigInteger(), "sex": Text(), "schoolYear": BigInteger()}
 Predicate = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 

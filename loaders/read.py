@@ -1,5 +1,6 @@
 """Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -69,7 +70,14 @@ class Reading:
     """What the request's reads cost so far: rows they may touch, and fields of those that tell about a person."""
     places: dict[int, Place] = field(default_factory=dict)
     """The loaded fields of the plans run so far."""
+    looking_up: set[asyncio.Task[Any]] = field(default_factory=set)
+    """The loaders' own tasks, which run apart from the request's."""
     _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """End the look-ups that nobody waits for any more."""
+        for task in self.looking_up:
+            task.cancel()
 
     def loader(self, name: str) -> DataLoader[Any, Any]:
         """The request's own data loader of a kind, never handed to another request."""

@@ -14,7 +14,9 @@ from graphql import (
     GraphQLSchema,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    SchemaMetaFieldDef,
     SelectionSetNode,
+    TypeMetaFieldDef,
     TypeNameMetaFieldDef,
     get_argument_values,
     get_directive_values,
@@ -90,4 +92,7 @@ def arguments(field: Selected, variables: VariableValues) -> dict[str, Any]:
 
 
 def _definition(kind: GraphQLObjectType, node: FieldNode) -> GraphQLField:
-    return TypeNameMetaFieldDef if node.name.value == "__typename" else kind.fields[node.name.value]
+    return _META.get(node.name.value) or kind.fields[node.name.value]
+
+
+_META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef, "__typename": TypeNameMetaFieldDef}

@@ -41,7 +41,7 @@ def listing(kind: str, answer: Any, description: str) -> Any:
 async def listed(info: HubInfo, kind: str, within: str | None) -> Any:
     """A connection over everything of a type in reach, at or below a place. Raises Forbidden, NotFound."""
     reading = info.context.reads()
-    await may(info, kind)
+    await may(info, kind, listed=True)
     graph = GRAPHS[kind]
     if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
         return await found(info, f"{graph.noun}:read", None)
@@ -169,11 +169,14 @@ async def by_id(info: HubInfo, kind: str, prefix: str, given: str) -> Any:
     return await one(info, kind, "id", key_of(prefix, given))
 
 
-async def may(info: HubInfo, kind: str) -> None:
-    """Refuse, and audit, a role that may read nothing of this type. Raises Forbidden."""
+async def may(info: HubInfo, kind: str, *, listed: bool = False) -> None:
+    """Refuse, and audit, a role that may read nothing of this type, or nothing but what a lease opens, which is in no
+    list. Raises Forbidden.
+    """
     noun = GRAPHS[kind].noun
     reading = info.context.reads()
-    if reading.reader.policy.decide(reading.caller.role, noun, Action.READ) is Reach.NONE:
+    reach = reading.reader.policy.decide(reading.caller.role, noun, Action.READ)
+    if reach is Reach.NONE or (listed and not reach.on_path):
         refusal = Forbidden("FORBIDDEN", action=f"{noun}:read")
         await gate.refuse(info.context.database, reading.caller, f"{noun}:read", None, refusal)
         raise refusal

@@ -19,6 +19,7 @@ from loaders.fragment import FragmentExecutor
 from schema import account, case, count, marking, node, query, review, setup, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
+from schema.trusted import Trusted
 
 SDL = Path(__file__).with_name("schema.graphql")
 """The schema as checked in; a test holds it to the code."""
@@ -55,6 +56,7 @@ class HubSchema(strawberry.Schema):
     """
 
     documents: Documents
+    trusted: Trusted
 
     async def answer(
         self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
@@ -69,7 +71,10 @@ class HubSchema(strawberry.Schema):
 
 
 def build(settings: Settings) -> HubSchema:
-    """The schema of one process, with its cache of parsed and validated documents."""
+    """The schema of one process, with its cache of parsed and validated documents, and the documents it trusts.
+
+    Raises ValueError when a trusted document is not valid.
+    """
     documents = Documents(settings)
     schema = HubSchema(
         Query,
@@ -78,5 +83,7 @@ def build(settings: Settings) -> HubSchema:
         execution_context_class=FragmentExecutor,
         extensions=[lambda: DocumentCache(documents)],
     )
+    documents.schema = schema._schema
     schema.documents = documents
+    schema.trusted = Trusted(settings, documents)
     return schema

@@ -468,6 +468,7 @@ async def test_within_and_where_narrow_a_count(ask: Ask, province: Province, sys
     assert await count(where={"grade": {"eq": 1}}) == (12, 6)
     assert await count(where={"grade": {"in": [1, 2]}, "sex": {"eq": "FEMALE"}}) == (8, 4)
     assert await count(where={"schoolYear": {"lt": 2000}}) == (0, 0)
+    assert await count(where={"schoolYear": {"gt": 2**31 - 1}}) == (0, 0)
     answer = await ask("prov", query, {"where": {"grade": None}})
     assert {error["extensions"]["key"] for error in answer["errors"]} == {"NULL_FILTER"}
 

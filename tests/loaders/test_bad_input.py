@@ -97,8 +97,8 @@ async def test_a_bad_document_is_refused_with_its_code(ask: Ask, query: str, key
 BODIES: list[tuple[bytes, str]] = [
     (b"", "BAD_REQUEST"),
     (b"null", "BAD_REQUEST"),
-    (b"[]", "BAD_REQUEST"),
-    (b'[{"query": "{ viewer { name } }"}]', "BAD_REQUEST"),
+    (b"[]", "BATCH_REFUSED"),
+    (b'[{"query": "{ viewer { name } }"}]', "BATCH_REFUSED"),
     (b'{"query": 5}', "BAD_REQUEST"),
     (b'{"query": null}', "BAD_REQUEST"),
     (b'{"query": "{ viewer { name } }", "variables": []}', "BAD_REQUEST"),

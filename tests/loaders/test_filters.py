@@ -50,6 +50,7 @@ SAYS = [
     ("{grade: {isNull: false}}", "x1 x2 x3 x4"),
     ('{distanceKm: {gte: "1.25"}}', "x2 x3"),
     ('{distanceKm: {eq: "0.50"}}', "x1"),
+    ('{distanceKm: {in: ["0.50", "3", "9"]}}', "x1 x3"),
     ('{birthDate: {gte: "2015-02-01", lt: "2015-03-01"}}', "x2"),
     ("{email: {isNull: true}}", "x1"),
     ('{email: {prefix: "a"}}', "x2 x3 x4"),

@@ -33,6 +33,7 @@ DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
     ("query A { schools { totalCount } } query B { regions { totalCount } }", {}),
     ("{ viewer { username } schools { totalCount } }", {}),
     ("{ __typename schools { totalCount } }", {}),
+    ("query($n: String!) { __type(name: $n) { name } __schema { queryType { name } } }", {"n": "School"}),
     ('{ cases(within: "99") { totalCount } }', {}),
     ('{ schools(after: "x") { nodes { name } } }', {}),
 ]

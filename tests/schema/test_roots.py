@@ -5,7 +5,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from starlette.applications import Starlette
 
+import policies
 from hub.models import Base
 from tests.conftest import Ask
 from tests.province import COUNTY_A, COUNTY_B, Province
@@ -98,6 +100,18 @@ async def test_each_root_for_four_callers(
     assert "errors" not in answer
     assert answer["data"][root]
     assert await rows_by_table(system) == after
+
+
+async def test_what_a_role_may_read_by_lease_only_is_in_no_list(
+    app: Starlette, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = policies.SHIPPED.read_text(encoding="utf-8")
+    by_place, by_lease = (f"p, school_administrator, student, read, {reach}, allow" for reach in ("subtree", "sides"))
+    await ask("schoolA1", "{ viewer { name } }")  # the policy in force is taken up with the first session
+    monkeypatch.setattr(app.state.hub.reader, "policy", policies.load(text.replace(by_place, by_lease)))
+    answer = await ask("schoolA1", "{ students { totalCount nodes { name } } }")
+    assert answer["data"] == {"students": None}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
 
 
 @pytest.mark.parametrize("caller", ["auditor", "dash", "sysadmin", "teacherA1-1", "prov"])
