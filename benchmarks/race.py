@@ -283,11 +283,12 @@ def _measure(
         racing = {
             system: _asked(system, port, each) for system, port in ports.items() if (name, system) not in left_out
         }
-        for asked in racing.values():
-            load.drive(asked, CONNECTIONS, WARM_UP)
+        warm = {system: load.drive(asked, CONNECTIONS, WARM_UP).rate for system, asked in racing.items()}
+        # A hundred answers at the least, or a slow system's numbers say nothing; half a minute at the most.
+        seconds = {system: max(SECONDS, min(30, round(100 / max(rate, 1)))) for system, rate in warm.items()}
         for _ in range(ROUNDS):
             for system, asked in racing.items():
-                found.setdefault((name, system), []).append(load.drive(asked, CONNECTIONS, SECONDS))
+                found.setdefault((name, system), []).append(load.drive(asked, CONNECTIONS, seconds[system]))
         print(
             f"{time.strftime('%H:%M:%S')} {name}: "
             + ", ".join(
