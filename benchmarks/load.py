@@ -75,7 +75,7 @@ def _wrk(asked: Asked, connections: int, seconds: int) -> Load:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "ask.lua"
         script.write_text(filled)
-        words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
+        words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
         done = subprocess.run([*words, f"http://127.0.0.1:{asked.port}"], capture_output=True, text=True, check=True)
     found = next(line for line in done.stdout.splitlines() if line.startswith("FOUND")).split()[1:]
     requests, microseconds, p50, p99, failed = map(int, found)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from benchmarks.result import OUT
 
@@ -27,14 +28,20 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT, program: str = sys.executable
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    program: str = sys.executable,
+    errors: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen]:
     """A process of Python, or of another program, with the project on its path and no settings but those given; ended
     at the end.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     given = {"PYTHONPATH": str(ROOT), **(environment or {})}
-    process = subprocess.Popen([program, *words], env=inherited | given, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [program, *words], env=inherited | given, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors
+    )
     try:
         yield process
     finally:

@@ -158,29 +158,24 @@ async def _plans(settings: Settings, drawn: Mapping[str, Drawn]) -> Plans:
 def _running(system: str, settings: Settings, plans: Plans) -> Iterator[int]:
     """One process of a system; its port."""
     port = processes.free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "plans"
-        path.write_bytes(pickle.dumps(plans))
+    with ExitStack() as stack:
         own = {"DATABASE_URL": settings.read_database_url}
-        words: tuple[str, ...]
-        if system == "hub":
-            words, own = ("-m", "hub", "serve", "--port", str(port)), province.environment(settings)
-        elif system == "strawberry":
-            words = ("-m", "benchmarks.peers.plain", str(port))
-        elif system == "ceiling":
-            words = ("-m", "benchmarks.bare", str(path), str(port))
-        else:
-            words = ()
+        if system == "postgraphile":
             own |= {"PORT": str(port), "NODE_ENV": "production", "GRAPHILE_ENV": "production"}
-        if words:
-            started = processes.running(*words, environment=own)
+            program, *words = postgraphile.COMMAND
+            told = stack.enter_context((OUT / "postgraphile.log").open("wb"))  # many words about types it leaves out
+            running = processes.running(*words, program=program, environment=own, folder=postgraphile.HERE, errors=told)
+        elif system == "hub":
+            words = ["-m", "hub", "serve", "--port", str(port)]
+            running = processes.running(*words, environment=province.environment(settings))
+        elif system == "strawberry":
+            running = processes.running("-m", "benchmarks.peers.plain", str(port), environment=own)
         else:
-            started = processes.running(
-                *postgraphile.COMMAND[1:], program=postgraphile.COMMAND[0], environment=own, folder=postgraphile.HERE
-            )
-        with started as process:
-            processes.answering(port, process)
-            yield port
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "plans"
+            path.write_bytes(pickle.dumps(plans))
+            running = processes.running("-m", "benchmarks.bare", str(path), str(port))
+        processes.answering(port, stack.enter_context(running))
+        yield port
 
 
 def _asked(system: str, port: int, drawn: Drawn) -> Asked:
@@ -288,16 +283,18 @@ def _measure(
         racing = {
             system: _asked(system, port, each) for system, port in ports.items() if (name, system) not in left_out
         }
-        for asked in racing.values():
-            load.drive(asked, CONNECTIONS, WARM_UP)
+        warm = {system: load.drive(asked, CONNECTIONS, WARM_UP).rate for system, asked in racing.items()}
+        # A hundred answers at the least, or a slow system's numbers say nothing; half a minute at the most.
+        seconds = {system: max(SECONDS, min(30, round(100 / max(rate, 1)))) for system, rate in warm.items()}
         for _ in range(ROUNDS):
             for system, asked in racing.items():
-                found.setdefault((name, system), []).append(load.drive(asked, CONNECTIONS, SECONDS))
+                found.setdefault((name, system), []).append(load.drive(asked, CONNECTIONS, seconds[system]))
         print(
             f"{time.strftime('%H:%M:%S')} {name}: "
             + ", ".join(
                 f"{system} {spread(one.rate for one in found[name, system])['median']:,.0f}/s" for system in racing
-            )
+            ),
+            flush=True,
         )
     return found
 

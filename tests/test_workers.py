@@ -118,6 +118,12 @@ async def test_what_changes_is_followed_by_every_process(
             assert (await ask(client, "loses"))["data"] == {"viewer": {"username": "loses"}, "students": None}
 
 
+async def test_every_process_bounds_the_head_of_a_request(served: Served) -> None:
+    for pid in served.workers():
+        async with served.of(pid) as client:
+            assert (await client.get("/health/live", headers={"x-long": "y" * 200_000})).status_code == 431
+
+
 async def test_a_new_policy_is_followed_by_every_process(
     served: Served, province: Province, settings: Settings, system: asyncpg.Connection
 ) -> None:
