@@ -12,8 +12,8 @@ import asyncpg
 import httpx
 import pytest
 
+from hub.app import build
 from hub.asked import GRAPHQL, JSON, media_type
-from hub.cli import build
 from hub.errors import NotAcceptable
 from hub.settings import Settings
 from tests.province import Province
