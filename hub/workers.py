@@ -29,7 +29,7 @@ class Failed(Exception):
 def serve(settings: Settings) -> None:
     """Serve until a signal. Raises Failed when workers cannot start."""
     several = settings.workers > 1
-    config = _Config(
+    config = uvicorn.Config(
         partial(_worker if several else build, settings),
         factory=True,
         host=settings.host,
@@ -50,16 +50,6 @@ def serve(settings: Settings) -> None:
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise Failed
-
-
-class _Config(uvicorn.Config):
-    """uvicorn's, with the hub's bound on the head of a request; a class made for a limit cannot travel to a worker."""
-
-    def load(self) -> None:
-        """Make the application, in the process that serves it."""
-        (settings,) = self.app.args  # type: ignore[union-attr]  # the partial of `serve`
-        self.http = head.bounded(settings.header_limit)
-        super().load()
 
 
 class _Supervisor(Multiprocess):
