@@ -337,7 +337,11 @@ def _publish(
                 system=system,
                 **{"req/s": rate["median"], "least": rate["least"], "most": rate["most"], "p50 ms": p50, "p99 ms": p99},
                 statements=statements[name, system],
-                **{"hub is": "" if system == "hub" else f"{rates['hub']['median'] / max(rate['median'], 0.1):.2f} x"},
+                **{
+                    "hub is": ""
+                    if system == "hub" or not rate["least"]
+                    else f"{rates['hub']['median'] / rate['median']:.2f} x"
+                },
                 failed=sum(one.failed for one in loads),
             )
     result.publish()
