@@ -34,7 +34,7 @@ ROSTER = """query($code: String!) { school(code: $code) { name classes(first: 12
 STUDENT = """query($code: String!) { student(studentNumber: $code) { id name sex birthDate idNumber studentNumber
  state grade ethnicGroup { code name } presentAddress phone school { code name } schoolClass { name teacherName }
  guardians { name phone relation { name } } placements { nodes { since until grade school { name } } }
- problemRecords { nodes { kind state } } absences(last: 10) { nodes { day kind } } } }"""
+ problemRecords { nodes { kind state } } } }"""
 SCHOOLS = """query($code: String!) { schools(within: $code, first: 50) { totalCount nodes { code name type { name }
  phone headcounts(groupBy: []) { students } problemCounts { kind open } } } }"""
 SEARCH = """query($code: String!) { students(where: {nameLike: $code}, orderBy: [{by: NAME}], first: 50) { nodes {
