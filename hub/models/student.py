@@ -170,6 +170,7 @@ class Placement(Base):
             using="gist",
             where=text("voided_at IS NULL"),
         ),
+        Index("ix_placements_student_id", "student_id", "id"),
         Index("ix_placements_class_id", "class_id"),
         Index("ix_placements_school_id", "school_id"),
     )
