@@ -323,3 +323,34 @@ def test_a_server_that_is_too_old_is_refused_in_words() -> None:
     assert refused.value.key == "DATABASE_TOO_OLD"
     assert "14" in refused.value.text("zh")
     migrate.refuse_old("150000")
+
+
+async def test_every_edge_down_is_found_by_an_index(system: asyncpg.Connection) -> None:
+    """Each foreign key that an edge of the graph follows leads a whole index: a partial one serves only some rows."""
+    followed = [
+        "students.school_id",
+        "students.class_id",
+        "guardians.student_id",
+        "placements.student_id",
+        "student_versions.student_id",
+        "absences.student_id",
+        "absences.class_day_id",
+        "problem_records.student_id",
+        "classes.school_id",
+        "classes.campus_id",
+        "campuses.school_id",
+        "grades.school_id",
+        "school_stages.school_id",
+        "case_steps.case_id",
+        "case_decisions.case_id",
+        "case_subjects.student_id",
+        "class_days.class_id",
+        "schools.parent_id",
+        "schools.place_id",
+        "places.parent_id",
+    ]
+    rows = await system.fetch(
+        """SELECT c.relname || '.' || a.attname AS led FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] WHERE i.indpred IS NULL"""
+    )
+    assert set(followed) - {row["led"] for row in rows} == set()

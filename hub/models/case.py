@@ -122,6 +122,7 @@ class CaseDecision(Base):
         one_of("verdict", Verdict),
         one_of("reason", RefusalReason),
         CheckConstraint("(verdict = 'REFUSE') = (reason IS NOT NULL)", name="reasoned"),
+        Index("ix_case_decisions_case_id", "case_id", "id"),
         Index(
             "uq_case_decisions_person",
             "case_id",

@@ -1,4 +1,4 @@
-"""A pupil's placements are found by the pupil: the index of active ones serves no history."""
+"""A pupil's placements and a case's decisions are found by an index: those there were serve only some of the rows."""
 
 from alembic import op
 
@@ -10,7 +10,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("ix_placements_student_id", "placements", ["student_id", "id"])
+    op.create_index("ix_case_decisions_case_id", "case_decisions", ["case_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_case_decisions_case_id", "case_decisions")
     op.drop_index("ix_placements_student_id", "placements")
