@@ -29,7 +29,7 @@ from graphql import (
 from hub.fuzz import ground
 from hub.fuzz.ground import LISTS, LOOK_UPS, TYPES, Coded, Leaf
 from hub.fuzz.oracle import Who
-from hub.fuzz.rows import Rows
+from hub.fuzz.rows import Rows, places_above
 from policies import Role
 
 UNREAD = frozenset({"viewer"})
@@ -136,18 +136,12 @@ class _Drawing:
         return Who(account, role.value, tuple(sorted(roots)))
 
     def _a_root(self, role: Role) -> str:
-        """Mostly where the role is at home, at times anywhere."""
+        """Mostly a place of a pupil's at which the role is at home, at times anywhere."""
         if self.chance.random() < 0.75:
-            table = self.chance.choice(
-                [
-                    {1: "places", 2: "places", 3: "places", 4: "schools", 5: "classes"}[level]
-                    for level in sorted(role.levels)
-                ]
-            )
-            levels = set(role.levels)
-            home = [row["path"] for row in self.rows.all(table) if _level(row["path"]) in levels]
+            pupil = self.chance.choice(self.rows.all("students"))
+            home = [path for path in places_above(pupil["path"]) if _level(path) in role.levels]
             if home:
-                return str(self.chance.choice(home))
+                return self.chance.choice(home)
         return str(self.chance.choice(self.drawer.roots))
 
     def _leased(self, who: Who) -> list[int]:
@@ -181,7 +175,10 @@ class _Drawing:
     def _within(self) -> str:
         if self._rarely(0.1):
             return self._text(self.chance.choice(ODD))
-        return self._text(str(self.chance.choice(self.rows.all("places"))["path"]))
+        if self._rarely(0.5):
+            return self._text(str(self.chance.choice(self.rows.all("places"))["path"]))
+        pupil = self.chance.choice(self.rows.all("students"))
+        return self._text(self.chance.choice([path for path in places_above(pupil["path"]) if _level(path) <= 3]))
 
     def _key(self, name: str) -> list[str]:
         if name not in LOOK_UPS:
