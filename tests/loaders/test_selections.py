@@ -51,12 +51,13 @@ async def test_no_key_is_taken_for_a_name_of_the_statement(ask: Ask) -> None:
     """`o1`, `n2`, `t3`, `hubkey4` and their like are names the compiler gives; a caller may use them all the same."""
     keys = [f"{prefix}{at}" for prefix in ("o", "n", "t", "p", "j", "b", "hubkey") for at in range(1, 40)]
     keys += ["cursor", "at", "id", "path", "count", "coalesce", "select", "null", "root0", "end0", "account"]
-    leaves = " ".join(f"{key}: name" for key in keys)
-    expected = dict.fromkeys(keys, "A1小学")
     long = "x" * 70
-    for page in ("nodes", "totalCount nodes"):
-        found = await data(ask, "schoolA1", f"{{ schools {{ {page} {{ {leaves} {long}: code }} }} }}")
-        assert found["schools"]["nodes"] == [expected | {long: "2114000001"}]
+    for some in (keys[:100], keys[100:200], keys[200:]):  # a document may have 200 aliases
+        leaves = " ".join(f"{key}: name" for key in some)
+        expected = dict.fromkeys(some, "A1小学")
+        for page in ("nodes", "totalCount nodes"):
+            found = await data(ask, "schoolA1", f"{{ schools {{ {page} {{ {leaves} {long}: code }} }} }}")
+            assert found["schools"]["nodes"] == [expected | {long: "2114000001"}]
     found = await data(
         ask, "schoolA1", "{ schools { nodes { stages { o5: length n5: stage o9: since o1: length } } } }"
     )
@@ -220,4 +221,4 @@ async def test_two_operations_of_one_document_are_two_plans(http: httpx.AsyncCli
     for operation, node in (("A", {"name": "A1小学"}), ("B", {"code": "2114000001"}), ("A", {"name": "A1小学"})):
         body = {"query": query, "operationName": operation}
         answer = (await http.post("/graphql", json=body, headers=headers)).json()
-        assert answer == {"data": {"schools": {"nodes": [node]}}}
+        assert answer["data"] == {"schools": {"nodes": [node]}}
