@@ -126,7 +126,7 @@ def _together(classes: dict[str, list[int]], clerks: dict[str, Caller], at: int)
 def _morning(classes: dict[str, list[int]], at: int) -> list[tuple[str, Marking]]:
     """Every class on a day nobody has marked yet, in no order; one pupil in twenty was not simply present."""
     chance = random.Random(at)
-    day = clock.today() - timedelta(days=at + mornings.BACK)
+    day = clock.today() - timedelta(days=at + 1 + mornings.BACK)
     found = []
     for path, (key, *pupils) in classes.items():
         away = [pupil for pupil in pupils if chance.random() < AWAY]
