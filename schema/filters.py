@@ -12,6 +12,7 @@ import strawberry
 from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.lazy_type import LazyType
+from strawberry.utils.str_converters import to_camel_case
 
 from loaders.declare import GRAPHS, METADATA, Coded, Column, Graph, Many, Up
 from schema import attendance, case, problem, region, school, school_class, student, workbook
@@ -82,7 +83,7 @@ def _fields(name: str, graph: Graph) -> Iterator[tuple[str, tuple[Any, str]]]:
     for field in definition.fields:
         made = _of_field(field)
         if made is not None:
-            key = field.graphql_name or _camel(field.python_name)
+            key = field.graphql_name or to_camel_case(field.python_name)
             yield key, (made, field.description)
     for key, extra in graph.extras.items():
         yield key, (extra.annotation, extra.description)
@@ -90,11 +91,6 @@ def _fields(name: str, graph: Graph) -> Iterator[tuple[str, tuple[Any, str]]]:
     yield "and", (_several(each), "Every one of these (且).")
     yield "or", (_several(each), "At least one of these (或).")
     yield "not", (each, "Not this (非).")
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 def _declare(name: str, graph: Graph) -> Iterator[type]:

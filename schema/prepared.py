@@ -25,6 +25,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
+from strawberry.utils.str_converters import to_camel_case
 
 from loaders import selection
 from loaders.selection import Document, Selected
@@ -99,7 +100,10 @@ class Operation:
             "path": Path(None, part.key, kind.name),
             "parent_type": kind,
         }
-        names = {_graphql(argument): argument.python_name for argument in declared.arguments}
+        names = {
+            argument.graphql_name or to_camel_case(argument.python_name): argument.python_name
+            for argument in declared.arguments
+        }
         if resolver.self_parameter is not None:
             return Root(part, lambda told, **given: call(None, told, **given), info, names)
         return Root(part, call, info, names)
@@ -127,8 +131,3 @@ def _answer(roots: list[Root], outcomes: list[Any]) -> ExecutionResult:
     errors = [outcome for outcome in outcomes if isinstance(outcome, GraphQLError)]
     shown = [None if isinstance(outcome, GraphQLError) else outcome for outcome in outcomes]
     return ExecutionResult({root.selected.key: one for root, one in zip(roots, shown, strict=True)}, errors or None)
-
-
-def _graphql(argument: Any) -> str:
-    first, *rest = argument.python_name.split("_")
-    return argument.graphql_name or first + "".join(part.capitalize() for part in rest)
