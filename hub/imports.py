@@ -1,6 +1,6 @@
 """A workbook comes in: its sound rows become students of the school, its faulty rows are answered one by one."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,6 +29,7 @@ PLAIN = tuple(column.key for column in COLUMNS if not column.member and column.k
 _GUARDIAN = tuple(column.key for column in COLUMNS if column.member == 1)
 _KEYS = KEY_DATA[:-1]
 _NEW = [
+    "id",
     "student_number",
     "school_id",
     "class_id",
@@ -99,14 +100,15 @@ async def apply(
             raise BadInput("NO_ROWS")
         async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
             await connection.execute(select(School.id).where(School.id == school.id).with_for_update())
-            intake = _Intake(connection, school, await _classes(connection, school.id))
+            classes = await _classes(connection, school.id)
+            intake = _Intake(connection, school, classes, await _register(connection, school.id))
             await intake.take(first)
             progress(intake.done.total, intake.done.total + first.coming)
             async for part in parts:
                 await intake.take(part)
                 progress(intake.done.total, intake.done.total + part.coming)
             if intake.written:
-                await problems.detect(connection, intake.written)
+                await problems.detect(connection, intake.written, sound=True)
             return await _conclude(connection, caller, school, file_id, intake.done)
 
 
@@ -129,7 +131,16 @@ async def _examine(database: Database, caller: Caller, school: Any, data: bytes)
         await gate.scope(connection, caller)
         classes = await _classes(connection, school.id)
     limits = workbook.Limits(size=database.settings.upload_limit, rows=database.settings.row_limit)
-    return workbook.examine(data, limits, school_code=school.code, class_numbers=list(classes), today=clock.today())
+    return workbook.examine(
+        data, limits, school_code=school.code, class_numbers=list(classes), today=clock.today(), ready=_derive
+    )
+
+
+def _derive(part: Checked) -> None:
+    """Give the rows what the register keeps besides: by what a name is sorted and found."""
+    for row in part.rows:
+        name = row.values["name"]
+        row.values |= {"name_key": names.name_key(name), "name_terms": names.name_terms(name)}
 
 
 async def _classes(connection: AsyncConnection, school_id: int) -> dict[str, Any]:
@@ -146,8 +157,8 @@ _Pupils = dict[Any, dict[str, Any]]
 class _Intake:
     """One import under way: what the file said before, what was done."""
 
-    def __init__(self, connection: AsyncConnection, school: Any, classes: dict[str, Any]) -> None:
-        self.connection, self.school, self.classes = connection, school, classes
+    def __init__(self, connection: AsyncConnection, school: Any, classes: dict[str, Any], register: _Pupils) -> None:
+        self.connection, self.school, self.classes, self.register = connection, school, classes, register
         self.numbers = {row.id: number for number, row in classes.items()}
         self.new: _Pupils = {}
         self.done = _Taken()
@@ -159,9 +170,14 @@ class _Intake:
         updated: list[dict[str, Any]] = []
         self.done.total += part.total
         self.done.faults += part.faults
-        known = await _known(self.connection, self.school.id, part.rows, self.done.created)
+        meant = {row.number: _recognise(self.register, row.values) for row in part.rows}
+        records = await _records(self.connection, [known["id"] for known in meant.values() if known])
         for row in part.rows:
-            self._sort(part, row, known, created, updated)
+            known = meant[row.number]
+            if known is not None:
+                self._compare(part, row, records[known["id"]], updated)
+            elif pupil := self._new(part, row):
+                created.append(pupil)
         if created:
             await _create(self.connection, self.school, self.classes, created)
             self.done.created += [pupil["student_number"] for pupil in created]
@@ -170,19 +186,8 @@ class _Intake:
             self.done.updated += updated
         self.written += [pupil["id"] for pupil in (*created, *updated)]
 
-    def _sort(
-        self,
-        part: Checked,
-        row: Row,
-        known: _Pupils,
-        created: list[dict[str, Any]],
-        updated: list[dict[str, Any]],
-    ) -> None:
-        """Tell new pupils from known ones, and of those the changed from the unchanged."""
-        old = _recognise(known, row.values)
-        if old is not None:
-            self._compare(part, row, old, updated)
-            return
+    def _new(self, part: Checked, row: Row) -> dict[str, Any] | None:
+        """The pupil to create from a row of nobody known; None, and a fault, if the file had the same one before."""
         twin = _recognise(self.new, row.values)
         if twin is not None:
             self.done.faults.append(_fault(part, row, "name", "DUPLICATE_IN_FILE", first=twin["row"].number))
@@ -191,7 +196,8 @@ class _Intake:
         else:
             pupil = {"row": row, **row.values}
             _remember(self.new, pupil)
-            created.append(pupil)
+            return pupil
+        return None
 
     def _open(self) -> str:
         return "、".join(sorted(self.classes)[:10]) or "—"
@@ -209,8 +215,22 @@ class _Intake:
             self.done.unchanged += 1
 
 
-async def _known(connection: AsyncConnection, school_id: int, rows: Sequence[Row], created: Collection[str]) -> _Pupils:
-    """The school's pupils whom one of the rows could mean, but not those this import has created."""
+async def _register(connection: AsyncConnection, school_id: int) -> _Pupils:
+    """The school's pupils as far as they are recognised by it, before this import creates any."""
+    keys = ("id", "name", "sex", "birth_date", "id_number")
+    known: _Pupils = {}
+    for values in await connection.execute(
+        text(f"SELECT {', '.join(keys)} FROM students WHERE school_id = :school"),  # noqa: S608 -- column names
+        {"school": school_id},
+    ):
+        _remember(known, dict(zip(keys, values, strict=True)))
+    return known
+
+
+async def _records(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What is on record of known pupils, with their families, by id."""
+    if not ids:
+        return {}
     columns = ", ".join(f"s.{key}" for key in [*_KEYS, *PLAIN])
     members = ", ".join(f"'{key}', g.{key}" for key in _GUARDIAN)
     found = await connection.execute(
@@ -218,20 +238,11 @@ async def _known(connection: AsyncConnection, school_id: int, rows: Sequence[Row
             f"""SELECT s.id, s.class_id, {columns}, (SELECT coalesce(json_agg(json_build_object(
                     'position', g.position, {members}) ORDER BY g.position), '[]')
                   FROM guardians g WHERE g.student_id = s.id) AS family
-                FROM students s WHERE s.school_id = :school AND s.student_number <> ALL (:created)
-                  AND (s.id_number = ANY (:numbers) OR s.name = ANY (:names))"""  # noqa: S608 -- column names of this module
+                FROM students s WHERE s.id = ANY (:ids)"""  # noqa: S608 -- column names of this module
         ),
-        {
-            "school": school_id,
-            "created": created,
-            "numbers": [row.values["id_number"] for row in rows if row.values["id_number"]],
-            "names": list({row.values["name"] for row in rows}),
-        },
+        {"ids": ids},
     )
-    known: _Pupils = {}
-    for row in found:
-        _remember(known, dict(row._mapping))
-    return known
+    return {row.id: dict(row._mapping) for row in found}
 
 
 def _remember(pupils: _Pupils, pupil: dict[str, Any]) -> None:
@@ -269,36 +280,32 @@ def _same(old: Any, new: Any) -> bool:
 async def _create(connection: AsyncConnection, school: Any, classes: dict[str, Any], pupils: Sequence[Any]) -> None:
     """Insert students with their numbers, family, first placement and first version: four statements, however many."""
     numbers = await connection.execute(
-        text("SELECT nextval('student_numbers') FROM generate_series(1, :many)"), {"many": len(pupils)}
+        text("SELECT nextval('student_numbers'), nextval('students_id_seq') FROM generate_series(1, :many)"),
+        {"many": len(pupils)},
     )
     year = clock.today().year
-    for pupil, (sequence,) in zip(pupils, numbers, strict=True):
+    for pupil, (sequence, issued) in zip(pupils, numbers, strict=True):
         kind = "L" if pupil["id_number"] else "J"
         place = classes[pupil["class_number"]]
         pupil |= {
+            "id": issued,
             "student_number": _student_number(kind, school.territory, year, sequence),
             "school_id": school.id,
             "class_id": place.id,
             "path": place.path,
             "grade": place.grade,
             "school_year": place.school_year,
-            "name_key": names.name_key(pupil["name"]),
-            "name_terms": names.name_terms(pupil["name"]),
         }
     columns = ", ".join(_NEW)
-    issued = await connection.execute(
+    await connection.execute(
         text(
             f"""INSERT INTO students ({columns})
-                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json))
-                RETURNING student_number, id"""  # noqa: S608 -- column names of this module
+                SELECT {columns} FROM json_populate_recordset(CAST(NULL AS students), CAST(:rows AS json))"""  # noqa: S608 -- column names of this module
         ),
         {"rows": _json([{key: pupil[key] for key in _NEW} for pupil in pupils])},
     )
-    ids = {row.student_number: row.id for row in issued}
-    for pupil in pupils:
-        pupil["id"] = ids[pupil["student_number"]]
     await _add_family(connection, [(pupil["id"], pupil["row"]) for pupil in pupils])
-    await placements.begin(connection, list(ids.values()), "ENROLMENT")
+    await placements.begin(connection, [pupil["id"] for pupil in pupils], "ENROLMENT")
 
 
 async def _add_family(connection: AsyncConnection, pupils: Sequence[tuple[int, Row]]) -> None:

@@ -12,17 +12,16 @@ from hub import clock
 _COUNTED = """s.path, s.school_year, s.grade, s.sex, s.state, s.attendance_type = '2', coalesce(s.migrant_child, false),
               s.left_behind <> '0', s.id_number IS NULL"""
 _VERSION_COLUMNS = "path, school_year, grade, sex, state, boarding, migrant, left_behind, without_id"
-_BEGIN = text(
-    """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
+_BEGUN = """INSERT INTO placements (student_id, school_id, class_id, path, grade, school_year, since, began_by)
        SELECT id, school_id, class_id, path, grade, school_year, :day, :cause FROM students WHERE id = ANY (:ids)"""
-)
+_BEGIN = text(_BEGUN)
 _ENDED = """UPDATE placements SET ended_by = :cause,
            until = CASE WHEN since < :day THEN CAST(:day AS date) END,
            voided_at = CASE WHEN since < :day THEN NULL ELSE now() END
        WHERE student_id = ANY (:ids) AND until IS NULL AND voided_at IS NULL"""
 _END = text(_ENDED)
 _FIRST = text(
-    f"""INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
+    f"""WITH begun AS ({_BEGUN}) INSERT INTO student_versions (student_id, effective, {_VERSION_COLUMNS})
         SELECT s.id, :day, {_COUNTED} FROM students s WHERE s.id = ANY (:ids)"""  # noqa: S608 -- constants
 )
 _RENEW = text(
@@ -44,9 +43,7 @@ _MOVE = text(
 
 async def begin(connection: AsyncConnection, ids: Sequence[int], cause: str) -> None:
     """Write the first placement and the first version of new pupils, from where their records stand."""
-    begun = {"ids": list(ids), "day": clock.today()}
-    await connection.execute(_BEGIN, begun | {"cause": cause})
-    await connection.execute(_FIRST, begun)
+    await connection.execute(_FIRST, {"ids": list(ids), "day": clock.today(), "cause": cause})
 
 
 async def move(connection: AsyncConnection, ids: Sequence[int], to: Any, cause: str, *, grade: int | None) -> None:

@@ -27,14 +27,16 @@ async def alone(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT pg_advisory_xact_lock(4711201310)"))  # the lock of detect_problems
 
 
-async def detect(connection: AsyncConnection, ids: Sequence[int]) -> None:
+async def detect(connection: AsyncConnection, ids: Sequence[int], *, sound: bool = False) -> None:
     """Raise and close the problem records of pupils that were written, and of everybody who shares a cause with them.
 
     Call it last in a transaction: detection is one at a time until commit, so that of two writers of one number the
-    second sees the first.
+    second sees the first. `sound` says that their identity numbers have just been judged and hold.
     """
-    numbers = await connection.execute(text(_NUMBERS.format("id = ANY (:ids)")), {"ids": list(ids)})
-    invalid = [row.id for row in numbers if is_invalid(row)]
+    invalid: list[int] = []
+    if not sound:
+        numbers = await connection.execute(text(_NUMBERS.format("id = ANY (:ids)")), {"ids": list(ids)})
+        invalid = [row.id for row in numbers if is_invalid(row)]
     await connection.execute(text("SELECT detect_problems(:ids, :invalid)"), {"ids": list(ids), "invalid": invalid})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 Process = subprocess.Popen[bytes]
 
 _STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.intake import child; child.main()"
+_SOON = 1.0
 _ready: list[Process] = []
 _lock = threading.Lock()
 
@@ -19,6 +20,13 @@ def prepare() -> None:
     with _lock:
         if not _ready:
             _ready.append(_start())
+
+
+def prepare_soon() -> None:
+    """Have a process waiting a second from now: whoever has just read a workbook still works on what was in it."""
+    later = threading.Timer(_SOON, prepare)
+    later.daemon = True
+    later.start()
 
 
 def take() -> Process:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -42,10 +42,12 @@ async def examine(
     school_code: str,
     class_numbers: Collection[str],
     today: date,
+    ready: Callable[[Checked], None] = lambda _part: None,
 ) -> AsyncGenerator[Checked]:
     """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
-    The other process never waits for whoever takes the parts. Raises BadInput or TooLarge as `read` does: before the
+    The other process never waits for whoever takes the parts; `ready` is called with each in a thread, before it can be
+    taken. Raises BadInput or TooLarge as `read` does: before the
     first part for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing
     the iterator ends the other process.
     """
@@ -64,6 +66,7 @@ async def examine(
         try:
             for answer in _answers(process, source, limits or Limits(), job):
                 if isinstance(answer, Checked):
+                    ready(answer)
                     tell(arrived.put_nowait, answer)
         finally:
             tell(arrived.put_nowait, None)
@@ -95,7 +98,7 @@ def _answers(
     finally:
         deadline.cancel()
         readers.end(process)
-        readers.prepare()
+        readers.prepare_soon()
     if code:
         raise limits.too_large_unpacked() if code in _KILLED else BadInput("FILE_UNREADABLE")
 

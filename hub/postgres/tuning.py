@@ -33,7 +33,6 @@ def settings(log: Path, memory: int) -> dict[str, str]:
         "synchronous_commit": "on",
         "max_wal_size": "4GB",
         "checkpoint_completion_target": "0.9",
-        "wal_compression": "on",
         "random_page_cost": "1.1",
         "jit": "off",
         "timezone": "Asia/Shanghai",
