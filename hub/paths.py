@@ -42,6 +42,19 @@ def level(path: str) -> int:
     return 3 + len(below) if below else len(place) // 2
 
 
+def above(path: str) -> list[str]:
+    """The path itself and every place it lies at, the widest first."""
+    place, *below = path.split(".")
+    wide = [place[:length] for length in range(2, len(place) + 1, 2)]
+    return [*wide, *(".".join([place, *below[:depth]]) for depth in range(1, len(below) + 1))]
+
+
+def shared(roots: Sequence[str]) -> str | None:
+    """The narrowest place all of these lie at, None if there is none."""
+    common = [each for each, *others in zip(*map(above, roots), strict=False) if all(each == one for one in others)]
+    return common[-1] if common else None
+
+
 def below(path: ColumnElement[str], root: ColumnElement[str]) -> ColumnElement[bool]:
     """The predicate "path is inside the root", for a root that is a column."""
     return and_(path >= root, path < root.concat(literal_column(f"'{_AFTER_EVERY_CHILD}'")))

@@ -152,13 +152,15 @@ class Extra:
     what was given into the parameter and may raise BadInput.
     """
 
-    predicate: Callable[[FromClause, ColumnElement[Any]], ColumnElement[bool] | Sided]
+    predicate: Callable[..., ColumnElement[bool] | Sided]
     kind: TypeEngine[Any]
     annotation: Any
     description: str
     field: str | None = None
     counts: str | None = None
     value: Callable[[Any], Any] = lambda given: given
+    area: Callable[[Sequence[str]], Any] | None = None
+    """What the predicate's third argument is made of: the caller's roots."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,10 @@ class Where:
             self._readable(graph, extra.field)
         if extra.counts is not None and not self.compiler.may(extra.counts, Action.COUNT):
             raise Forbidden("FORBIDDEN", action=f"{extra.counts}:{Action.COUNT}")
-        value = self.compiler.bind(lambda call: extra.value(self._value(call, path)), extra.kind)
-        made = extra.predicate(row, value)
+        given = [self.compiler.bind(lambda call: extra.value(self._value(call, path)), extra.kind)]
+        if (area := extra.area) is not None:
+            given.append(self.compiler.bind(lambda call: area(call.caller.roots), extra.kind))
+        made = extra.predicate(row, *given)
         return made.make(self.compiler.held, row) if isinstance(made, Sided) else made
 
     def _ids(self, row: FromClause, ids: TypedId, given: Any, path: Path) -> ColumnElement[bool]:

@@ -181,6 +181,7 @@ NAMED = {
         "Part of the name: characters, pinyin or its initials, such as 小明, xiaoming, xm or 王xm (姓名包含).",
         field="name",
         value=names.wanted_terms,
+        area=name_search.area,
     )
 }
 """The filter of what has a name, beside those of its fields."""

@@ -100,11 +100,13 @@ async def owner(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-async def test_the_models_and_the_migrations_make_the_same_database(cluster, settings):
+async def test_the_models_and_the_migrations_make_the_same_database(cluster, settings, owner):
     drawn = await make_database(cluster, "drawn")
     connection = await connect(drawn)
     for extension in ("btree_gist", "pg_trgm", "fuzzystrmatch"):
         await connection.execute(f"CREATE EXTENSION {extension}")
+    indexed = await owner.fetchval("SELECT pg_get_functiondef('found_under'::regproc)")  # an index is made of it
+    await connection.execute(indexed)
     await connection.close()
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(drawn))
     async with engine.begin() as made:

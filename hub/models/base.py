@@ -60,7 +60,10 @@ def found_by_name(table: str) -> Index:
     search reads little besides.
     """
     return Index(
-        f"ix_{table}_name_terms", "name_terms", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 1024}
+        f"ix_{table}_name_terms",
+        text("found_under(name_terms, path)"),
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 1024},
     )
 
 

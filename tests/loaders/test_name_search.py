@@ -1,5 +1,6 @@
 """Finding by name: what is typed against what a name is, by the terms and the pattern, and by trying every way."""
 
+import re
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import ARRAY, Text, bindparam, select
 from sqlalchemy.dialects import postgresql
 
-from hub import backfill, names
+from hub import backfill, names, paths
 from hub.errors import BadInput
 from hub.models import Place, School, Student
 from hub.sample import people
@@ -26,9 +27,10 @@ from tests.test_resolutions import RESOLVE, approve, asked
 
 
 def statement(model: Any) -> str:
-    """The names of a table that are found, by the one parameter $1."""
+    """The names of a table that are found, by what is wanted ($1) in an area ($2)."""
     row = model.__table__.alias("t")
-    query = select(row.c.name).where(name_search.found(row, bindparam("wanted", type_=ARRAY(Text)))).order_by(row.c.id)
+    wanted, area = (bindparam(name, type_=ARRAY(Text)) for name in ("wanted", "area"))
+    query = select(row.c.name).where(name_search.found(row, wanted, area)).order_by(row.c.id)
     return str(query.compile(dialect=postgresql.asyncpg.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
 
@@ -36,8 +38,10 @@ STUDENTS = statement(Student)
 MANY = STUDENTS.replace("FROM students AS t", "FROM many_names AS t")
 
 
-async def found(connection: asyncpg.Connection, typed: str, query: str = STUDENTS) -> list[str]:
-    return [row[0] for row in await connection.fetch(query, names.wanted_terms(typed))]
+async def found(
+    connection: asyncpg.Connection, typed: str, query: str = STUDENTS, area: Sequence[str] = ()
+) -> list[str]:
+    return [row[0] for row in await connection.fetch(query, names.wanted_terms(typed), area)]
 
 
 def matches(name: str, typed: str) -> bool:
@@ -118,7 +122,9 @@ async def test_a_blank_ends_a_unit(system: asyncpg.Connection) -> None:
 async def planted(connection: asyncpg.Connection, called: Sequence[str]) -> None:
     """A table that holds these names and nothing else."""
     await connection.execute("DROP TABLE IF EXISTS many_names")
-    await connection.execute('CREATE TEMP TABLE many_names (id int, name text, name_terms text[] COLLATE "C")')
+    await connection.execute(
+        """CREATE TEMP TABLE many_names (id int, name text, name_terms text[] COLLATE "C", path text DEFAULT '14')"""
+    )
     rows = [(at, name, names.name_terms(name)) for at, name in enumerate(called)]
     await connection.executemany("INSERT INTO many_names VALUES ($1, $2, $3)", rows)
 
@@ -221,8 +227,35 @@ async def test_names_are_found_by_their_index(system: asyncpg.Connection, model:
             for way in ("seqscan", "indexscan"):  # a small table is read whole: ask what is possible
                 await system.execute(f"SET LOCAL enable_{way} = off")
             query = statement(model).replace(" ORDER BY t.id", "")
-            plan = await system.fetch(f"EXPLAIN {query}", names.wanted_terms("zhang xm"))
+            plan = await system.fetch(f"EXPLAIN {query}", names.wanted_terms("zhang xm"), ["@1401"])
             assert any(f"Bitmap Index Scan on ix_{model.__tablename__}_name_terms" in row[0] for row in plan)
+
+
+PATHS = st.from_regex(re.compile(paths.PATTERN), fullmatch=True).filter(str.isascii)
+
+
+@tuned(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PATHS, min_size=1, max_size=4))
+async def test_whoever_is_inside_the_roots_is_in_the_area_to_look_in(
+    system: asyncpg.Connection, roots: list[str]
+) -> None:
+    area = name_search.area(roots)
+    for root in roots:
+        for path in (root, *(f"{root}{more}" for more in ("01", ".2114000123", ".2114000123.0000012"))):
+            if paths.is_path(path):
+                assert paths.above(path) == [each for each in paths.above(path) if paths.inside(path, each)]
+                assert await system.fetchval("SELECT found_under('{}', $1) @> $2::text[]", path, area), (path, area)
+
+
+async def test_an_area_narrows_what_is_found(system: asyncpg.Connection, province: Province) -> None:
+    everywhere = await found(system, "s")
+    for county in ("140105", "140106"):
+        inside = "SELECT name FROM students WHERE path LIKE $1 || '%' AND name = ANY ($2) ORDER BY id"
+        told = [row["name"] for row in await system.fetch(inside, county, everywhere)]
+        assert await found(system, "s", area=name_search.area([f"{county}"])) == told
+    assert await found(system, "s", area=name_search.area(["140105", "140106"])) == everywhere
+    assert await found(system, "s", area=name_search.area(["14"])) == everywhere
+    assert await found(system, "s", area=name_search.area([])) == everywhere
 
 
 async def test_no_card_tells_the_terms(system: asyncpg.Connection) -> None:
