@@ -7,13 +7,15 @@ and starts-with is a range in the C collation. This module is the only one that 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, and_, false, literal_column, or_
+from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_
 
 PATTERN = r"^\d{2}(\d{2}){0,2}(\.\d{10}(\.\d{7})?)?$"
 _PATTERN = re.compile(PATTERN)
 _AFTER_EVERY_CHILD = "~"
+PROVINCE = 1
+"""The level of a province, `level` of its path."""
 
 
 def is_path(text: str) -> bool:
@@ -61,12 +63,16 @@ def below(path: ColumnElement[str], root: ColumnElement[str]) -> ColumnElement[b
 
 
 def within(
-    path: ColumnElement[str], roots: Sequence[tuple[ColumnElement[str], ColumnElement[str]]]
+    path: ColumnElement[str],
+    roots: Sequence[tuple[ColumnElement[str], ColumnElement[str]]],
+    wide: Collection[int] = (),
 ) -> ColumnElement[bool]:
     """The predicate "path is inside one of the roots", each given as its (first, end) expressions.
 
-    No roots means no rows.
+    No roots means no rows. `wide` are the places in the list of roots that hold most rows, such as a province: worded
+    so that a planner, which knows no values, does not take their range for one worth an index.
     """
     if not roots:
         return false()
-    return or_(*(and_(path >= first, path < last) for first, last in roots))
+    ranges = [and_(path >= first, path < last) for first, last in roots]
+    return or_(*(func.coalesce(each, false()) if at in wide else each for at, each in enumerate(ranges)))

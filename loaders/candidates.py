@@ -79,7 +79,7 @@ def _plan(reading: Any) -> Plan:
     plan: Plan | None = reader.plans.get(key)
     if plan is None:
         nothing: Any = None  # the shape is fixed: no document is read
-        plan = compile_candidates(Compiler(nothing, reader.policy, caller.role, len(caller.roots)))
+        plan = compile_candidates(Compiler(nothing, reader.policy, caller.role, caller.shape[1]))
         reader.plans.put(key, plan, 4 * len(plan.sql) + 4096)
     return plan
 

@@ -88,13 +88,18 @@ class Row:
 
 
 class Compiler:
-    """Compiles one root field for one role. `scoped=False` leaves the scope to row security (a test's oracle)."""
+    """Compiles one root field for one role with roots at these levels (`paths.level`).
 
-    def __init__(self, document: Document, policy: Policy, role: str, roots: int, *, scoped: bool = True) -> None:
+    `scoped=False` leaves the scope to row security (a test's oracle).
+    """
+
+    def __init__(
+        self, document: Document, policy: Policy, role: str, levels: Sequence[int], *, scoped: bool = True
+    ) -> None:
         self.document = document
         self.policy = policy
         self.role = role
-        self.roots = roots
+        self.levels = levels
         self.scoped = scoped
         self.cost = Cost(lambda _: 1)
         self._binds: dict[str, Bind] = {}
@@ -139,9 +144,8 @@ class Compiler:
 
     def held(self, path: ColumnElement[str]) -> ColumnElement[bool]:
         """Whether a path lies in the caller's area: what is told of a row that is seen anyhow."""
-        return paths.within(
-            path, [(self._root(at, first=True), self._root(at, first=False)) for at in range(self.roots)]
-        )
+        roots = [(self._root(at, first=True), self._root(at, first=False)) for at in range(len(self.levels))]
+        return paths.within(path, roots, [at for at, level in enumerate(self.levels) if level == paths.PROVINCE])
 
     def expressed(self, source: Expression | Sided, row: FromClause) -> ColumnElement[Any]:
         """An expression over a row, as the caller's side is told it."""

@@ -10,7 +10,6 @@ from hub import paths
 _ONE = literal_column("1", Integer)
 _BLANK = literal_column("' '", Text)
 _EMPTY = literal_column("''", Text)
-_PROVINCE = 1
 
 
 def found(row: FromClause, wanted: ColumnElement[list[str]], area: ColumnElement[list[str]]) -> ColumnElement[bool]:
@@ -38,4 +37,4 @@ def area(roots: Sequence[str]) -> list[str]:
     Nothing for a province, in which everybody is.
     """
     place = paths.shared(roots)
-    return [] if place is None or paths.level(place) == _PROVINCE else [f"@{place}"]
+    return [] if place is None or paths.level(place) == paths.PROVINCE else [f"@{place}"]

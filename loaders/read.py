@@ -146,7 +146,7 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
         node = nodes[0]
         definition = raw.parent_type.fields[node.name.value]
         field = Selected(str(path[-1]), node.name.value, definition, nodes)
-        plan = compiling(Compiler(document, reader.policy, caller.role, len(caller.roots)), field)
+        plan = compiling(Compiler(document, reader.policy, caller.role, caller.shape[1]), field)
         # The levels make the text, and so PostgreSQL's prepared plan, one of its own: a province is not a school.
         plan = replace(plan, sql=f"/* {caller.shape[1]} */ {plan.sql}")
         reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)

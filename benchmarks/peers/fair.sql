@@ -4,7 +4,7 @@
 
 CREATE INDEX race_placements_student_id ON placements (student_id, since, id);
 CREATE INDEX race_problem_records_open ON problem_records (found_at, id) WHERE state = 'OPEN';
-CREATE INDEX race_students_name ON students (grade, name text_pattern_ops);
+CREATE INDEX race_students_name ON students (grade, name);
 
 -- Only the cells: a hub must also add what is not folded yet. In the race everything is.
 CREATE VIEW place_counts AS

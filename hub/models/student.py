@@ -70,7 +70,7 @@ class Student(Base):
     actual_school_id: Mapped[int | None] = mapped_column(ForeignKey("schools.id"))
     actual_place: Mapped[str | None]
 
-    name: Mapped[str]
+    name: Mapped[Ordered]
     name_key: Mapped[Ordered]
     name_terms: Mapped[Terms]
     sex: Mapped[str]

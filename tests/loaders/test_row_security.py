@@ -58,7 +58,7 @@ def plan_of(app: Starlette, caller: Caller, query: str, given: dict[str, Any]) -
     document = Document(schema, {}, variables)  # type: ignore[arg-type]
     query_type: GraphQLObjectType = schema.query_type
     [field] = document.fields(query_type, (operation,))  # type: ignore[arg-type]
-    compiler = Compiler(document, reader.policy, caller.role, len(caller.roots), scoped=False)
+    compiler = Compiler(document, reader.policy, caller.role, caller.shape[1], scoped=False)
     call = Call(caller, variables, reader.settings)  # type: ignore[arg-type]
     return compile_root(compiler, field, call), call, field.key
 
