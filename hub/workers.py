@@ -1,5 +1,6 @@
 """Serving: one process, or several that share nothing but the listening socket and the database."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -30,7 +31,7 @@ def serve(settings: Settings) -> None:
     """Serve until a signal. Raises Failed when workers cannot start."""
     several = settings.workers > 1
     config = uvicorn.Config(
-        partial(_worker if several else build, settings),
+        partial(_worker if several else _application, settings),
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -67,11 +68,19 @@ class _Supervisor(Multiprocess):
         self.handle_term()
 
 
+def _application(settings: Settings) -> Starlette:
+    """The application of a serving process: what there is from the start is there to the end, and is not collected."""
+    application = build(settings)
+    gc.collect()
+    gc.freeze()
+    return application
+
+
 def _worker(settings: Settings) -> Starlette:
     """The application of one worker, which does not outlive its supervisor."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     head.bounded(settings.header_limit)
-    return build(settings)
+    return _application(settings)
 
 
 def _end_with_parent() -> None:

@@ -67,7 +67,7 @@ class CandidateLoader(DataLoader[int, list[dict[str, Any]]]):
         call = Call(reading.caller, reading.variables, reading.reader.settings, {"keys": keys}, reading.rows)
         values, reading.rows = plan.values(call), call.spent
         reading.statements += 1
-        async with reading.reader.database.reading() as connection:
+        async with reading.connection() as connection:
             answer = await connection.fetch(plan.sql, *values)
         found = {row["id"]: orjson.loads(row["candidates"]) for row in answer}
         return [found.get(key, []) for key in keys]

@@ -1,7 +1,8 @@
 """Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -25,6 +26,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Forbidden
 from hub.settings import Settings
+from hub.turns import Turns
 from loaders import candidates
 from loaders.compiler import Compiler
 from loaders.fragment import Fragment
@@ -47,11 +49,13 @@ class Reader:
     settings: Settings
     policy: Policy
     plans: Cache[Any, Plan] = field(init=False)
+    turns: Turns[int] = field(init=False)
     inputs: Cache[Any, list[tuple[str, bool]]] = field(init=False)
     """Of each root field the variables that change a plan, and whether by value."""
 
     def __post_init__(self) -> None:
         self.plans = Cache(self.settings.plan_cache)
+        self.turns = Turns(self.settings.account_reads)
         self.inputs = Cache(self.settings.plan_cache // 4)
 
 
@@ -73,6 +77,12 @@ class Reading:
     looking_up: set[asyncio.Task[Any]] = field(default_factory=set)
     """The loaders' own tasks, which run apart from the request's."""
     _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection for one statement, when it is the account's turn: one client's many wait for each other."""
+        async with self.reader.turns.of(self.caller.account.id), self.reader.database.reading() as connection:
+            yield connection
 
     def close(self) -> None:
         """End the look-ups that nobody waits for any more."""
@@ -118,7 +128,7 @@ async def _fetch(
         reading.rows, reading.cost = call.spent, call.cost
     reading.denials += plan.denials
     reading.statements += 1
-    async with reading.reader.database.reading() as connection:
+    async with reading.connection() as connection:
         answer = await connection.fetchval(plan.sql, *values)
     reading.places.update({place.number: place for place in plan.places})
     return answer, plan

@@ -1,0 +1,86 @@
+"""Turns: one account's requests wait for each other, and for nobody else."""
+
+import asyncio
+import time
+
+import asyncpg
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.turns import Turns
+from tests.conftest import Ask
+
+
+@given(most=st.integers(1, 4), asked=st.lists(st.sampled_from("abc"), max_size=40), gone=st.sets(st.integers(0, 39)))
+async def test_never_more_at_once_and_nobody_is_forgotten(most: int, asked: list[str], gone: set[int]) -> None:
+    turns: Turns[str] = Turns(most)
+    now = dict.fromkeys("abc", 0)
+    done: list[int] = []
+
+    async def one(at: int, who: str) -> None:
+        async with turns.of(who):
+            now[who] += 1
+            assert now[who] <= most
+            try:
+                await asyncio.sleep(0)
+            finally:
+                now[who] -= 1
+        done.append(at)
+
+    tasks = [asyncio.create_task(one(at, who)) for at, who in enumerate(asked)]
+    await asyncio.sleep(0)
+    for at in gone & set(range(len(tasks))):
+        tasks[at].cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    ended = {at for at, each in enumerate(found) if isinstance(each, asyncio.CancelledError)}
+    assert [each for each in found if each is not None and not isinstance(each, asyncio.CancelledError)] == []
+    assert sorted([*done, *ended]) == list(range(len(asked)))
+    assert len(turns) == 0
+
+
+async def test_the_first_to_come_is_the_first_served() -> None:
+    turns: Turns[str] = Turns(1)
+    served: list[int] = []
+
+    async def one(at: int) -> None:
+        async with turns.of("a"):
+            await asyncio.sleep(0)
+            served.append(at)
+
+    await asyncio.gather(*(one(at) for at in range(20)))
+    assert served == list(range(20))
+
+
+async def test_a_client_that_asks_a_hundred_things_leaves_connections_to_others(
+    ask: Ask, http: httpx.AsyncClient, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred slow requests of one account hold as many connections as it may, and another account's is answered."""
+    original = asyncpg.Connection.fetchval
+    slow: set[int] = set()
+    most = 0
+
+    async def fetchval(self: asyncpg.Connection, query: str, *given: object, **rest: object) -> object:
+        nonlocal most
+        if "'slow'" not in query and "slow" not in map(str, given):
+            return await original(self, query, *given, **rest)
+        slow.add(id(self))
+        most = max(most, len(slow))
+        try:
+            await original(self, "SELECT pg_sleep(0.05)")
+            return await original(self, query, *given, **rest)
+        finally:
+            slow.discard(id(self))
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", fetchval)
+    flood = [asyncio.create_task(ask("countyA", '{ school(code: "slow") { name } }')) for _ in range(100)]
+    await asyncio.sleep(0.2)
+    begun = time.perf_counter()
+    answer = await ask("countyB", '{ school(code: "2114000003") { name } }')
+    waited = time.perf_counter() - begun
+    left = sum(not task.done() for task in flood)
+    assert answer == {"data": {"school": {"name": "B1小学"}}}
+    assert left > 0, f"the flood was over before the other was answered, after {waited:.2f} s"
+    assert {one["errors"][0]["extensions"]["code"] for one in await asyncio.gather(*flood)} == {"NOT_FOUND"}
+    assert most == 4
