@@ -58,6 +58,11 @@ def system_door(settings: Settings) -> Door:
     return Door(plain.url, plain.session | {"statement_timeout": "0"})
 
 
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""The compiler words a statement for what it will be asked with (`hub.paths.within`, the levels in its text), so that
+one plan serves; planning them anew costs more than most of them take."""
+
+
 class Database:
     """The pools of one process: compiled reads on asyncpg, deeds on SQLAlchemy sessions.
 
@@ -112,7 +117,7 @@ class Database:
                     read.url,
                     min_size=0,
                     max_size=self.settings.read_pool,
-                    server_settings=read.session,
+                    server_settings=read.session | _PLANNED_ONCE,
                     statement_cache_size=500,
                     timeout=self.settings.pool_timeout,
                     reset=_as_it_is,

@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeEngine
 from hub import paths
 from hub.models import Code, Lease, Student
 from hub.terms import LeaseView
-from loaders import seam
+from loaders import filters, seam
 from loaders.connection import Page
 from loaders.declare import (
     GRAPHS,
@@ -131,32 +131,36 @@ class Compiler:
     def root_list(self, graph: Graph, field: Selected, keep: Callable[[FromClause], Any]) -> Plan:
         """The statement for a connection over everything in scope that a predicate keeps."""
         table = graph.table.alias(self.name("t"))
-        where = [self.inside(graph, table), keep(table)]
+        narrowed = filters.knows_area(graph, self.document.arguments(field).get("where"))
+        where = [self.inside(graph, table, wide=narrowed), keep(table)]
         return self.finish(Page(self, graph, field, graph.order, table, where, (field.key,)).compile())
 
-    def within(self, path: ColumnElement[str]) -> ColumnElement[bool]:
+    def within(self, path: ColumnElement[str], *, wide: bool = False) -> ColumnElement[bool]:
         """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement, but
-        that a count from the root is of the roots themselves (`loaders/headcount.py`).
+        that a count from the root is of the roots themselves (`loaders/headcount.py`). `wide` as in `paths.within`:
+        something else narrows the rows better than an index of paths would.
         """
         if not self.scoped:
             return true()
-        return self.held(path)
+        return self.held(path, wide=wide)
 
-    def held(self, path: ColumnElement[str]) -> ColumnElement[bool]:
+    def held(self, path: ColumnElement[str], *, wide: bool = False) -> ColumnElement[bool]:
         """Whether a path lies in the caller's area: what is told of a row that is seen anyhow."""
         roots = [(self._root(at, first=True), self._root(at, first=False)) for at in range(len(self.levels))]
-        return paths.within(path, roots, [at for at, level in enumerate(self.levels) if level == paths.PROVINCE])
+        return paths.within(
+            path, roots, [at for at, level in enumerate(self.levels) if wide or level == paths.PROVINCE]
+        )
 
     def expressed(self, source: Expression | Sided, row: FromClause) -> ColumnElement[Any]:
         """An expression over a row, as the caller's side is told it."""
         return source.make(self.held, row) if isinstance(source, Sided) else source(row)
 
-    def inside(self, graph: Graph, table: FromClause) -> ColumnElement[bool]:
+    def inside(self, graph: Graph, table: FromClause, *, wide: bool = False) -> ColumnElement[bool]:
         """The scope predicate of a type's row: one of the places it lies at is inside the caller's scope, or the
         pupil whose it is.
         """
         if graph.owner is None:
-            return or_(*(self.within(table.c[name]) for name in graph.paths))
+            return or_(*(self.within(table.c[name], wide=wide) for name in graph.paths))
         pupils = Student.__table__.alias(self.name("t"))
         owned: Select[Any] = select(literal_column("1")).where(pupils.c.id == table.c[graph.owner])
         return owned.where(self.within(pupils.c.path)).correlate(table).exists()

@@ -234,6 +234,16 @@ class Where:
         return declared, far.name
 
 
+def knows_area(graph: Graph, given: Any) -> bool:
+    """Whether a filter looks in an index that holds the caller's area too, for all the rows that it keeps."""
+    return isinstance(given, dict) and any(
+        any(knows_area(graph, one) for one in part or ())
+        if name == "and"
+        else name in graph.extras and graph.extras[name].area is not None
+        for name, part in given.items()
+    )
+
+
 def _starts(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a text begins with another: a range where the column sorts by its bytes, so that an index serves."""
     if getattr(column.type, "collation", None) == "C":
