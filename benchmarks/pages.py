@@ -28,7 +28,7 @@ from loaders.compiler import Compiler
 from loaders.plan import Call
 
 LARGE = province.LARGE
-ROUNDS, REQUESTS = 7, 60
+ROUNDS, REQUESTS = 9, 100
 
 ROSTER = """query($code: String!) { school(code: $code) { name classes(first: 12) { nodes { name students(first: 40) {
  nodes { id name sex birthDate studentNumber grade state } } } } } }"""
