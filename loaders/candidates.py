@@ -1,9 +1,10 @@
 """Candidates: who else in the register a problem record's pupil could be, looked up for many records at once."""
 
 import asyncio
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
-import orjson
 from aiodataloader import DataLoader
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -27,6 +29,7 @@ from hub.terms import EnrolmentState
 from loaders import mask
 from loaders.compiler import Compiler
 from loaders.plan import Call, Plan
+from loaders.seam import Shape
 from policies import Access, Action
 
 NAME = "candidates"
@@ -46,46 +49,57 @@ _COLUMNS = {
 _SCHOOL = {"schoolName": "name", "schoolCode": "code"}
 
 
-class CandidateLoader(DataLoader[int, list[dict[str, Any]]]):
-    """The candidates of problem records by the records' ids; one for each request, never longer."""
+Found = dict[int, list[str]]
+"""Of each problem record its candidates as JSON, in each of the shapes that are wanted."""
 
-    def __init__(self, reading: Any, most: int) -> None:
-        super().__init__(max_batch_size=most)
-        self._reading = reading
 
-    async def batch_load_fn(self, keys: list[int]) -> list[list[dict[str, Any]]]:
-        """The candidates of each record, nearest first, in one statement. Raises Unavailable."""
+class CandidateLoader(DataLoader[tuple[int, ...], Found]):
+    """The candidates of problem records, asked for list by list, a key being the records' ids of one list.
+
+    One for each request, never longer.
+    """
+
+    def __init__(self, reading: Any, most: int, shapes: tuple[Shape, ...]) -> None:
+        super().__init__()
+        self._reading, self._most, self._shapes = reading, most, shapes
+
+    async def batch_load_fn(self, keys: list[tuple[int, ...]]) -> list[Found]:
+        """The candidates of each record, nearest first, in one statement for all lists. Raises Unavailable."""
         reading, task = self._reading, asyncio.current_task()
         reading.looking_up.add(task)
         try:
-            return await self._look_up(reading, keys)
+            ids = list(dict.fromkeys(chain.from_iterable(keys)))
+            found: Found = dict.fromkeys(ids, ["[]"] * len(self._shapes))
+            for at in range(0, len(ids), self._most):
+                found |= await self._look_up(reading, ids[at : at + self._most])
+            return [found] * len(keys)
         finally:
             reading.looking_up.discard(task)
 
-    async def _look_up(self, reading: Any, keys: list[int]) -> list[list[dict[str, Any]]]:
-        plan = _plan(reading)
-        call = Call(reading.caller, reading.variables, reading.reader.settings, {"keys": keys}, reading.rows)
+    async def _look_up(self, reading: Any, ids: list[int]) -> Found:
+        plan = _plan(reading, self._shapes)
+        call = Call(reading.caller, reading.variables, reading.reader.settings, {"keys": ids}, reading.rows)
         values, reading.rows = plan.values(call), call.spent
         reading.statements += 1
         async with reading.connection() as connection:
             answer = await connection.fetch(plan.sql, *values)
-        found = {row["id"]: orjson.loads(row["candidates"]) for row in answer}
-        return [found.get(key, []) for key in keys]
+        return {key: [plan.rename(one) for one in shaped] for key, *shaped in answer}
 
 
-def _plan(reading: Any) -> Plan:
+def _plan(reading: Any, shapes: tuple[Shape, ...]) -> Plan:
     reader, caller = reading.reader, reading.caller
-    key = (NAME, reader.policy.version, caller.shape)
+    key = (NAME, reader.policy.version, caller.shape, shapes)
     plan: Plan | None = reader.plans.get(key)
     if plan is None:
-        nothing: Any = None  # the shape is fixed: no document is read
-        plan = compile_candidates(Compiler(nothing, reader.policy, caller.role, caller.shape[1]))
+        nothing: Any = None  # the shapes say it all: no document is read
+        plan = compile_candidates(Compiler(nothing, reader.policy, caller.role, caller.shape[1]), shapes)
         reader.plans.put(key, plan, 4 * len(plan.sql) + 4096)
     return plan
 
 
-def compile_candidates(compiler: Compiler) -> Plan:
-    """The statement: of each record in scope, those with the same identity number or name, sex and birth date.
+def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
+    """The statement: of each record in scope, those with the same identity number or name, sex and birth date, as a
+    JSON list in each of the shapes.
 
     A candidate in the caller's reach is shown under the role's masks; of one out of reach only what agrees, and the
     office to call.
@@ -99,9 +113,10 @@ def compile_candidates(compiler: Compiler) -> Plan:
     same_person = and_(
         other.c.name == pupil.c.name, other.c.sex == pupil.c.sex, other.c.birth_date == pupil.c.birth_date
     )
-    agreeing = _agreement(pupil, other)
+    told = _columns(compiler, other, school, county) | {"agreement": _agreement(pupil, other)}
+    rows = (other, school, county, pupil)
     near = (
-        select(*_columns(compiler, other, school, county), _listed(agreeing).label("agreement"))
+        select(*(_shaped(compiler, shape, told, rows).label(f"s{at}") for at, shape in enumerate(shapes)))
         .select_from(other)
         .join(school, school.c.id == other.c.school_id)
         .join(county, county.c.id == school.c.located_in_id)
@@ -115,33 +130,47 @@ def compile_candidates(compiler: Compiler) -> Plan:
         .correlate(pupil)
         .subquery("o")
     )
-    gathered = select(
-        func.coalesce(func.json_agg(func.row_to_json(literal_column("o.*"))), literal_column("'[]'::json"))
-    )
+    lists = [func.coalesce(func.json_agg(each), literal_column("'[]'::json")).label(each.name) for each in near.c]
+    found = select(*lists).select_from(near).lateral("f")
     query = (
-        select(record.c.id, gathered.select_from(near).correlate(pupil).scalar_subquery().label("candidates"))
+        select(record.c.id, *found.c)
         .select_from(keys)
         .join(record, record.c.id == keys.c.id)
         .join(pupil, pupil.c.id == record.c.student_id)
+        .join(found, true())
         .where(compiler.within(record.c.path))
     )
     compiler.cost.size = lambda call: MOST * len(call.given["keys"])
     return compiler.finish(query)
 
 
-def _columns(compiler: Compiler, other: FromClause, school: FromClause, county: FromClause) -> list[ColumnElement[Any]]:
+Told = dict[str, ColumnElement[Any] | list["Told"]]
+"""What can be told of an object, by name: a value, or a list of objects."""
+
+
+def _shaped(compiler: Compiler, shape: Shape, told: Told, rows: Sequence[FromClause]) -> ColumnElement[Any]:
+    """An object as JSON: of what can be told of rows what is wanted, under the keys it is wanted under."""
+    columns: list[ColumnElement[Any]] = []
+    for part in shape.parts:
+        value = compiler.text(shape.kind) if part.name == "__typename" else told[part.name]
+        if isinstance(value, list):
+            value = func.json_build_array(*(_shaped(compiler, part, one, rows) for one in value))
+        columns.append(value.label(compiler.alias(part.key)))
+    return compiler.as_json(select(*columns).correlate(*rows)).scalar_subquery()
+
+
+def _columns(compiler: Compiler, other: FromClause, school: FromClause, county: FromClause) -> Told:
     """The candidate's own data where the caller reaches it, its office always."""
     may = compiler.may("student", Action.READ)
     inside = compiler.within(other.c.path) if may else false()
-    found: list[ColumnElement[Any]] = [inside.label("inReach")]
     student = literal_column("'student:'").concat(cast(other.c.id, Text))
-    found.append(_inside(inside, student).label("studentId"))
+    found: Told = {"inReach": inside, "studentId": _inside(inside, student)}
     for name, column in _COLUMNS.items():
         access = compiler.policy.access(compiler.role, "student", name)
         value = {Access.READ: other.c[column], Access.MASK: _masked(name, other), Access.DENY: null()}[access]
-        found.append(_inside(inside, value).label(name))
-    found += [_inside(inside, school.c[key]).label(name) for name, key in _SCHOOL.items()]
-    return [*found, county.c.office.label("office"), county.c.office_phone.label("officePhone")]
+        found[name] = _inside(inside, value)
+    found |= {name: _inside(inside, school.c[key]) for name, key in _SCHOOL.items()}
+    return found | {"office": county.c.office, "officePhone": county.c.office_phone}
 
 
 def _masked(name: str, other: FromClause) -> ColumnElement[Any]:
@@ -152,12 +181,12 @@ def _inside(inside: ColumnElement[bool], value: ColumnElement[Any]) -> ColumnEle
     return case((inside, value), else_=null())
 
 
-def _agreement(pupil: FromClause, other: FromClause) -> dict[str, ColumnElement[Any]]:
+def _agreement(pupil: FromClause, other: FromClause) -> list[Told]:
     """What is compared, each true, false, or null where either side says nothing."""
     mine, theirs = Guardian.__table__.alias("g"), Guardian.__table__.alias("f")
     of_both = and_(mine.c.student_id == pupil.c.id, theirs.c.student_id == other.c.id)
     shared = select(literal_column("1")).where(of_both, mine.c.name == theirs.c.name).correlate(pupil, other).exists()
-    return {
+    agreeing: dict[str, ColumnElement[Any]] = {
         "ID_NUMBER": other.c.id_number == pupil.c.id_number,
         "NAME": other.c.name == pupil.c.name,
         "SEX": other.c.sex == pupil.c.sex,
@@ -165,13 +194,4 @@ def _agreement(pupil: FromClause, other: FromClause) -> dict[str, ColumnElement[
         "GUARDIAN": shared,
         "ADDRESS": other.c.present_address == pupil.c.present_address,
     }
-
-
-def _listed(agreeing: dict[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-    parts = [
-        func.json_build_object(
-            literal_column("'field'"), literal_column(f"'{name}'"), literal_column("'agrees'"), value
-        )
-        for name, value in agreeing.items()
-    ]
-    return func.json_build_array(*parts)
+    return [{"field": literal_column(f"'{name}'", Text), "agrees": value} for name, value in agreeing.items()]

@@ -31,7 +31,7 @@ from loaders import candidates
 from loaders.compiler import Compiler
 from loaders.fragment import Fragment
 from loaders.plan import Cache, Call, Denial, Plan
-from loaders.seam import Place
+from loaders.seam import Place, Shape
 from loaders.selection import NO_VARIABLES, Document, Selected
 from policies import Policy
 
@@ -76,7 +76,7 @@ class Reading:
     """The loaded fields of the plans run so far."""
     looking_up: set[asyncio.Task[Any]] = field(default_factory=set)
     """The loaders' own tasks, which run apart from the request's."""
-    _loaders: dict[str, DataLoader[Any, Any]] = field(default_factory=dict)
+    _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -89,11 +89,11 @@ class Reading:
         for task in self.looking_up:
             task.cancel()
 
-    def loader(self, name: str) -> DataLoader[Any, Any]:
-        """The request's own data loader of a kind, never handed to another request."""
-        if name not in self._loaders:
-            self._loaders[name] = LOADERS[name](self, self.reader.settings.batch_limit)
-        return self._loaders[name]
+    def loader(self, name: str, shapes: tuple[Shape, ...]) -> DataLoader[Any, Any]:
+        """The request's own data loader of a kind, for what is wanted in these shapes; no other request's."""
+        if (name, shapes) not in self._loaders:
+            self._loaders[name, shapes] = LOADERS[name](self, self.reader.settings.batch_limit, shapes)
+        return self._loaders[name, shapes]
 
 
 async def run(reading: Reading, info: Any, compiling: Compile, *, shape: Any = None, **given: Any) -> Any:

@@ -2,18 +2,18 @@
 
 A field declared `loaded` puts a marker with its key at its place in the statement's JSON. When every root field is
 answered, the keys of all markers, from whichever edge, go to the request's one data loader of that kind, so one
-statement answers them all; what it finds is put in the markers' places. A marker carries a random nonce of the
-process, so no data can forge one.
+statement answers them all, each in the shape in which it is asked for; what it finds is put in the markers' places. A
+marker carries a random nonce of the process, so no data can forge one.
 """
 
+import asyncio
 import itertools
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Text, cast, literal_column
 
 from loaders.fragment import Fragment
@@ -25,7 +25,7 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One field of what is selected under a loaded field: its response key, its name, and what is under it."""
+    """What is wanted of a value: its response key, its name, and if it is an object its type and what is under it."""
 
     key: str
     name: str
@@ -39,13 +39,12 @@ class Place:
 
     number: int
     loader: str
-    kind: str
-    parts: tuple[Shape, ...]
+    shape: Shape
 
 
 def make_place(loader: str, kind: str, parts: tuple[Shape, ...]) -> Place:
     """A place with a number no other plan of this process uses."""
-    return Place(next(_NUMBERS), loader, kind, parts)
+    return Place(next(_NUMBERS), loader, Shape("", loader, kind, parts))
 
 
 def marker(place: Place, key: ColumnElement[Any]) -> ColumnElement[str]:
@@ -61,22 +60,40 @@ def mark() -> str:
 async def fill(reading: Any, answer: Any) -> None:
     """Fill in every marker of an answer, in place. Raises Unavailable when the look-up cannot be made."""
     fragments = [fragment for fragment in _fragments(answer) if _NONCE in fragment.json]
-    places: dict[int, Place] = reading.places
-    wanted: dict[str, dict[int, None]] = {}
+    if not fragments:
+        return
+    slots: dict[str, tuple[str, int]] = {}
+    shapes: dict[str, list[Shape]] = {}
+    wanted: list[tuple[str, tuple[int, ...]]] = []
     for fragment in fragments:
+        keys: dict[str, dict[int, None]] = {}
         for number, key in _MARKER.findall(fragment.json):
-            wanted.setdefault(places[int(number)].loader, {})[int(key)] = None
-    found: dict[str, dict[int, Any]] = {}
-    for name, keys in wanted.items():
-        loader = reading.loader(name)
-        found[name] = dict(zip(keys, await loader.load_many(list(keys)), strict=True))
+            if number not in slots:
+                slots[number] = _slot(reading.places[int(number)], shapes)
+            keys.setdefault(slots[number][0], {})[int(key)] = None
+        wanted += [(name, tuple(each)) for name, each in keys.items()]
+    loaders = {name: reading.loader(name, tuple(known)) for name, known in shapes.items()}
+    found: dict[str, dict[int, Sequence[str]]] = {name: {} for name in loaders}
+    loaded = await asyncio.gather(*(loaders[name].load(keys) for name, keys in wanted))
+    for (name, _), values in zip(wanted, loaded, strict=True):
+        found[name] |= values
+    values_of = {number: (found[name], at) for number, (name, at) in slots.items()}
 
     def filled(match: re.Match[str]) -> str:
-        place = places[int(match[1])]
-        return _written(found[place.loader][int(match[2])], place)
+        number, key = match.groups()
+        values, at = values_of[number]
+        return values[int(key)][at]
 
     for fragment in fragments:
         fragment.json = _MARKER.sub(filled, fragment.json)
+
+
+def _slot(place: Place, shapes: dict[str, list[Shape]]) -> tuple[str, int]:
+    """The loader of a place, and which of the shapes asked of it the place wants."""
+    known = shapes.setdefault(place.loader, [])
+    if place.shape not in known:
+        known.append(place.shape)
+    return place.loader, known.index(place.shape)
 
 
 def _fragments(answer: Any) -> Iterator[Fragment]:
@@ -85,17 +102,3 @@ def _fragments(answer: Any) -> Iterator[Fragment]:
     parts: Iterable[Any] = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list) else ()
     for part in parts:
         yield from _fragments(part)
-
-
-def _written(found: list[dict[str, Any]], place: Place) -> str:
-    return orjson.dumps([_object(one, place.kind, place.parts) for one in found]).decode()
-
-
-def _object(one: dict[str, Any], kind: str, parts: tuple[Shape, ...]) -> dict[str, Any]:
-    return {part.key: kind if part.name == "__typename" else _value(one[part.name], part) for part in parts}
-
-
-def _value(value: Any, shape: Shape) -> Any:
-    if isinstance(value, list) and shape.parts:
-        return [_object(one, shape.kind, shape.parts) for one in value]
-    return value

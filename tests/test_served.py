@@ -363,7 +363,7 @@ async def test_a_client_that_goes_takes_its_statement_along(
 async def test_what_a_loader_still_looks_up_goes_too(
     settings: Settings, province: Province, watcher: asyncpg.Connection, record: int
 ) -> None:
-    text = "{ problemRecords { nodes { candidates { name agreement { field } } } } }"
+    text = "{ problemRecords { nodes { candidates { name agreement { field agrees } } } } }"
     async with (
         served(settings, read_pool=2, lock_timeout=60.0, statement_timeout=60.0) as (url, _),
         httpx.AsyncClient(base_url=url, headers=bearer(province, "reviewerA")) as client,
