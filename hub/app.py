@@ -75,7 +75,6 @@ def build(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(hub)),
             Route("/files", pages.upload, methods=["POST"]),
             Route("/template", pages.template, methods=["GET"]),
             Route("/health/live", pages.live),
@@ -86,7 +85,7 @@ def build(settings: Settings) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HubError: _refused, HTTPException: _nothing_here, 500: _broken},
     )
-    app.add_middleware(_Secured)
+    app.add_middleware(_Front, graphql=GraphQLEndpoint(hub))
     app.state.hub = hub
     return app
 
@@ -200,11 +199,12 @@ async def school_sheet(database: Database, caller: Caller, code: str) -> templat
         )
 
 
-class _Secured:
-    """Adds the security headers to every answer."""
+class _Front:
+    """Adds the security headers to every answer, and sends /graphql, by far the most, straight where it is answered."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, graphql: ASGIApp) -> None:
         self.app = app
+        self.graphql = graphql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with headers."""
@@ -214,7 +214,12 @@ class _Secured:
                 message["headers"] = [*message["headers"], *SECURITY]
             await send(message)
 
-        await self.app(scope, receive, secured if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"] == "/graphql":
+            await self.graphql(scope, receive, secured)
+        else:
+            await self.app(scope, receive, secured)
 
 
 def _bounded(receive: Receive, room: int, limit: int) -> Receive:

@@ -5,8 +5,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -66,13 +65,16 @@ one plan serves; planning them anew costs more than most of them take."""
 class Database:
     """The pools of one process: compiled reads on asyncpg, deeds on SQLAlchemy sessions.
 
-    Pools open on first use and survive a database that is down: each use asks anew.
+    Pools open on first use and survive a database that is down: each use asks anew. Reads keep the connections they
+    have taken from their pool and hand them on among themselves.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._reads: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+        self._room = asyncio.Semaphore(settings.read_pool)
+        self._idle: list[asyncpg.pool.PoolConnectionProxy] = []
         self.app = _engine(door(settings, "hub_app"), settings)
         self.system = _engine(door(settings, "hub_system"), settings)
 
@@ -83,31 +85,57 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._reads is not None:
+            while self._idle:
+                await self._discard(self._idle.pop())
             await self._reads.close()
         await self.app.dispose()
         await self.system.dispose()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-        """A connection for compiled reads, as hub_read.
+    def reading(self) -> AbstractAsyncContextManager[Any]:
+        """A connection for compiled reads, as hub_read, for a block.
 
         Raises Unavailable when the database is down or every connection stays busy.
         """
+        return Lent(self)
+
+    async def take(self) -> asyncpg.pool.PoolConnectionProxy:
+        """A connection for reads, at once where one lies idle. Whoever takes it must give it back."""
+        patience = self.settings.pool_timeout
+        if self._room.locked():
+            try:
+                async with asyncio.timeout(patience):
+                    await self._room.acquire()
+            except TimeoutError as error:
+                raise Unavailable from error
+        else:
+            await self._room.acquire()
         try:
-            pool = self._reads or await self._open()
-            connection = await pool.acquire(timeout=self.settings.pool_timeout)
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+                await self._discard(connection)
+            return await (self._reads or await self._open()).acquire(timeout=patience)
         except (*LOST, *FULL) as error:
+            self._room.release()
             raise Unavailable from error
+        except BaseException:
+            self._room.release()
+            raise
+
+    async def give_back(self, connection: asyncpg.pool.PoolConnectionProxy, *, sound: bool) -> None:
+        """End a loan. One that did not end well goes back to the pool, which knows what to do with it."""
         try:
-            yield connection
-        except EXPIRED as error:
-            raise Unavailable("TIMEOUT") from error
-        except LOST as error:
-            if isinstance(error, ValueError):  # asyncpg's word for a value that does not fit its column
-                raise
-            raise Unavailable from error
+            if sound and not connection.is_closed():
+                self._idle.append(connection)
+            else:
+                await self._discard(connection)
         finally:
-            await pool.release(connection)
+            self._room.release()
+
+    async def _discard(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
+        if self._reads is not None:
+            await self._reads.release(connection)
 
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:
@@ -123,6 +151,30 @@ class Database:
                     reset=_as_it_is,
                 )
         return self._reads
+
+
+class Lent:
+    """A connection for a block; what goes wrong with the database in it is raised as Unavailable."""
+
+    __slots__ = ("connection", "database")
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def __aenter__(self) -> asyncpg.pool.PoolConnectionProxy:
+        self.connection = await self.database.take()
+        return self.connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.database.give_back(self.connection, sound=error is None)
+        if isinstance(error, EXPIRED):
+            raise Unavailable("TIMEOUT") from error
+        if isinstance(error, LOST) and not isinstance(
+            error, ValueError
+        ):  # that is a value that does not fit its column
+            raise Unavailable from error
 
 
 async def _as_it_is(_: asyncpg.Connection) -> None:

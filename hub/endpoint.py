@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from graphql import GraphQLError
@@ -29,6 +29,8 @@ from schema.documents import Known
 from schema.root import HubSchema
 
 _HEADERS = {"cache-control": "no-store"}
+_SOON = 0.05
+"""Seconds after which a query is watched: fewer than the statements of most take."""
 
 
 @dataclass(slots=True)
@@ -141,20 +143,13 @@ class GraphQLEndpoint:
 
         Raises Gone or Unavailable.
         """
-        watch: asyncio.Task[None] | None = None
-        loop = asyncio.get_running_loop()
-        due = loop.time() + self.settings.operation_timeout
-        try:
-            async with asyncio.timeout_at(due) as deadline:
-                watch = asyncio.create_task(_watch(receive, deadline))
+        with _Watch(receive, self.settings.operation_timeout) as watch:
+            try:
                 return await work
-        except TimeoutError:
-            if loop.time() < due:
-                raise Gone from None
-            raise Unavailable("TIMEOUT") from None
-        finally:
-            if watch is not None:
-                watch.cancel()
+            except asyncio.CancelledError:
+                if watch.why is None or watch.task.uncancel():
+                    raise
+                raise watch.why from None
 
     async def _execute(
         self, context: Context, query: str, variables: dict[str, Any] | None, operation: str | None
@@ -185,12 +180,47 @@ class GraphQLEndpoint:
         return answer
 
 
-async def _watch(receive: Receive, deadline: asyncio.Timeout) -> None:
-    """Bring the deadline to now when the client goes. By GET an empty body comes before that."""
-    for _ in range(2):
-        if (await receive())["type"] == "http.disconnect":
-            deadline.reschedule(asyncio.get_running_loop().time())
-            return
+class _Watch:
+    """Cancels the task that made it when its client goes or its time is over. Most are done before it looks at all."""
+
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        self.receive = receive
+        self.seconds = seconds
+        self.why: Gone | Unavailable | None = None
+        """Why the task was cancelled, if it was."""
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only a task can be watched")
+        self.task = task
+        self._looking: asyncio.Task[None] | None = None
+        self._begun = asyncio.get_running_loop().call_later(min(_SOON, self.seconds), self._begin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._begun.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _begin(self) -> None:
+        self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(self.seconds - min(_SOON, self.seconds)):
+                await self._gone()
+            self.why = Gone()
+        except TimeoutError:
+            self.why = Unavailable("TIMEOUT")
+        self.task.cancel()
+
+    async def _gone(self) -> None:
+        """Wait for the client to go. By GET an empty body comes before that; one that sends more is not waited for."""
+        for _ in range(2):
+            if (await self.receive())["type"] == "http.disconnect":
+                return
+        await asyncio.Event().wait()
 
 
 def _in_order(result: Any) -> list[GraphQLError]:

@@ -1,8 +1,7 @@
 """Turns: what one account asks for waits for its own earlier requests, not for everybody's connections."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -13,22 +12,52 @@ class Turns(Generic[K]):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._held: dict[K, tuple[asyncio.Semaphore, int]] = {}
+        self._held: dict[K, _Held] = {}
 
     def __len__(self) -> int:
         return len(self._held)
 
-    @asynccontextmanager
-    async def of(self, who: K) -> AsyncIterator[None]:
-        """A turn of somebody; it ends with the block, also when that is cancelled."""
-        turn, asking = self._held.get(who) or (asyncio.Semaphore(self.most), 0)
-        self._held[who] = turn, asking + 1
+    def of(self, who: K) -> "Turn[K]":
+        """A turn of somebody for a block; it ends with the block, also when that is cancelled."""
+        return Turn(self, who)
+
+    def _come(self, who: K) -> "_Held":
+        held = self._held.get(who)
+        if held is None:
+            held = self._held[who] = _Held(self.most)
+        held.asking += 1
+        return held
+
+    def _go(self, who: K, held: "_Held") -> None:
+        held.asking -= 1
+        if not held.asking:
+            del self._held[who]
+
+
+class _Held(asyncio.Semaphore):
+    """What one of them may still take, and how many have come for it."""
+
+    asking = 0
+
+
+class Turn(Generic[K]):
+    """One turn."""
+
+    __slots__ = ("_held", "_turns", "_who")
+
+    def __init__(self, turns: Turns[K], who: K) -> None:
+        self._turns, self._who = turns, who
+
+    async def __aenter__(self) -> None:
+        self._held = self._turns._come(self._who)
         try:
-            async with turn:
-                yield
-        finally:
-            turn, asking = self._held[who]
-            if asking == 1:
-                del self._held[who]
-            else:
-                self._held[who] = turn, asking - 1
+            await self._held.acquire()
+        except BaseException:
+            self._turns._go(self._who, self._held)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.release()
+        self._turns._go(self._who, self._held)

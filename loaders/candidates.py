@@ -81,7 +81,7 @@ class CandidateLoader(DataLoader[tuple[int, ...], Found]):
         call = Call(reading.caller, reading.variables, reading.reader.settings, {"keys": ids}, reading.rows)
         values, reading.rows = plan.values(call), call.spent
         reading.statements += 1
-        async with reading.connection() as connection:
+        async with reading.turn(), reading.reader.database.reading() as connection:
             answer = await connection.fetch(plan.sql, *values)
         return {key: [plan.rename(one) for one in shaped] for key, *shaped in answer}
 

@@ -1,8 +1,7 @@
 """Reading: find or compile the plan of a root field, run it, hand its bytes to the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -26,7 +25,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Forbidden
 from hub.settings import Settings
-from hub.turns import Turns
+from hub.turns import Turn, Turns
 from loaders import candidates
 from loaders.compiler import Compiler
 from loaders.fragment import Fragment
@@ -78,11 +77,9 @@ class Reading:
     """The loaders' own tasks, which run apart from the request's."""
     _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """A connection for one statement, when it is the account's turn: one client's many wait for each other."""
-        async with self.reader.turns.of(self.caller.account.id), self.reader.database.reading() as connection:
-            yield connection
+    def turn(self) -> Turn[int]:
+        """The account's turn for one statement: one client's many wait for each other."""
+        return self.reader.turns.of(self.caller.account.id)
 
     def close(self) -> None:
         """End the look-ups that nobody waits for any more."""
@@ -128,7 +125,7 @@ async def _fetch(
         reading.rows, reading.cost = call.spent, call.cost
     reading.denials += plan.denials
     reading.statements += 1
-    async with reading.connection() as connection:
+    async with reading.turn(), reading.reader.database.reading() as connection:
         answer = await connection.fetchval(plan.sql, *values)
     reading.places.update({place.number: place for place in plan.places})
     return answer, plan

@@ -1,7 +1,7 @@
 """What a document asks of one object: its fields by response key, fragments and directives resolved."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -18,6 +18,7 @@ from graphql import (
     SelectionSetNode,
     TypeMetaFieldDef,
     TypeNameMetaFieldDef,
+    VariableNode,
     get_argument_values,
     get_directive_values,
     is_abstract_type,
@@ -35,6 +36,8 @@ class Selected:
     name: str
     definition: GraphQLField
     nodes: tuple[FieldNode, ...]
+    _constant: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
+    """Its coerced arguments, once known, if no variable is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ class Document:
         """The fields selected under these nodes on an object type, in the order of the answer."""
         found: dict[str, list[FieldNode]] = {}
         for node in nodes:
-            for field in self._walk(kind, node.selection_set):
-                found.setdefault(field.alias.value if field.alias else field.name.value, []).append(field)
+            for part in self._walk(kind, node.selection_set):
+                found.setdefault(part.alias.value if part.alias else part.name.value, []).append(part)
         return [Selected(key, at[0].name.value, _definition(kind, at[0]), tuple(at)) for key, at in found.items()]
 
     def arguments(self, field: Selected) -> dict[str, Any]:
@@ -86,9 +89,20 @@ class Document:
         return is_abstract_type(abstract) and self.schema.is_sub_type(abstract, kind)
 
 
-def arguments(field: Selected, variables: VariableValues) -> dict[str, Any]:
-    """The coerced arguments of a field under these variables."""
-    return get_argument_values(field.definition, field.nodes[0], variables)
+def arguments(selected: Selected, variables: VariableValues) -> dict[str, Any]:
+    """The coerced arguments of a field under these variables. Nobody changes them: constant ones are coerced once."""
+    if selected._constant:
+        return selected._constant[0]
+    found = get_argument_values(selected.definition, selected.nodes[0], variables)
+    if not any(_varies(argument.value) for argument in selected.nodes[0].arguments or ()):
+        selected._constant.append(found)
+    return found
+
+
+def _varies(value: Any) -> bool:
+    """Whether a value written in a document names a variable."""
+    parts = [*(getattr(value, "values", None) or ()), *(part.value for part in getattr(value, "fields", None) or ())]
+    return isinstance(value, VariableNode) or any(map(_varies, parts))
 
 
 def _definition(kind: GraphQLObjectType, node: FieldNode) -> GraphQLField:

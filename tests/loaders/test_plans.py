@@ -22,19 +22,19 @@ async def counted(app: Starlette) -> AsyncIterator[list[str]]:
     """Every compiled statement the hub sends while this is open, as the read pool's connections see it."""
     seen: list[str] = []
     database = app.state.hub.reader.database
-    pool = await database._open()
 
     def note(record: asyncpg.connection.LoggedQuery) -> None:
         if record.query.startswith("/*"):
             seen.append(record.query)
 
-    held = [await pool.acquire() for _ in range(database.settings.read_pool)]
+    held = [await database.take() for _ in range(database.settings.read_pool)]
     raw = [connection._con for connection in held]
     for connection in raw:
         connection.add_query_logger(note)
     for each in held:
-        await pool.release(each)
+        await database.give_back(each, sound=True)
     yield seen
+    await asyncio.sleep(0)  # the note comes by the loop
     for connection in raw:
         connection.remove_query_logger(note)
 
