@@ -60,10 +60,7 @@ async def _as_it_is(_: asyncpg.Connection) -> None:
 async def _filled(connection: Any, plan: Plan, found: str) -> str:
     keys = [int(key) for key in _MARKER.findall(found)]
     values = [keys if value is KEYS else value for value in plan.more_values]
-    rows = {}
-    for row in await connection.fetch(plan.more, *values):
-        listed = [{name: one[name] for name in plan.fields} for one in orjson.loads(row["candidates"])]
-        rows[row["id"]] = orjson.dumps(listed).decode()
+    rows = dict(await connection.fetch(plan.more, *values))
     return _MARKER.sub(lambda match: rows.get(int(match[1]), "[]"), found)
 
 

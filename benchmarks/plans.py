@@ -12,8 +12,7 @@ class KEYS:
 class Plan:
     """The statement of a query, its values by the code that is asked for, and the root field it answers.
 
-    Where the answer has markers, `more` is the statement that tells what belongs there, by a list of keys, and
-    `fields` is what of it is asked for.
+    Where the answer has markers, `more` is the statement that tells what belongs there, by a list of keys.
     """
 
     root: str
@@ -21,7 +20,6 @@ class Plan:
     values: dict[str, list[Any]]
     more: str = ""
     more_values: tuple[Any, ...] = ()
-    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

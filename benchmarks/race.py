@@ -149,8 +149,7 @@ async def _plans(settings: Settings, drawn: Mapping[str, Drawn]) -> Plans:
                 if others:
                     more = others[-1][0], tuple(KEYS if isinstance(one, list) else one for one in others[-1][1])
             (root,) = answer.data
-            fields = ("studentId", "name", "sex", "birthDate", "grade", "schoolName") if more[0] else ()
-            made[text] = Plan(root, sql, values, *more, fields)
+            made[text] = Plan(root, sql, values, *more)
     return Plans(settings.read_database_url, made)
 
 

@@ -83,7 +83,7 @@ class CandidateLoader(DataLoader[tuple[int, ...], Found]):
         reading.statements += 1
         async with reading.turn(), reading.reader.database.reading() as connection:
             answer = await connection.fetch(plan.sql, *values)
-        return {key: [plan.rename(one) for one in shaped] for key, *shaped in answer}
+        return {key: [plan.rename(one) for one in shaped] if plan.renames else shaped for key, *shaped in answer}
 
 
 def _plan(reading: Any, shapes: tuple[Shape, ...]) -> Plan:

@@ -30,13 +30,14 @@ class Call:
     """Rows that this and the request's earlier calls may touch."""
     cost: int = 0
     """What this and the request's earlier calls cost."""
-    _arguments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    coerced: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    """The arguments of the request's fields that were coerced before."""
 
     def arguments(self, selected: Selected) -> dict[str, Any]:
         """The coerced arguments of a selected field."""
-        known = self._arguments.get(id(selected))
+        known = self.coerced.get(selected.place)
         if known is None:
-            known = self._arguments[id(selected)] = selection.arguments(selected, self.variables)
+            known = self.coerced[selected.place] = selection.arguments(selected, self.variables)
         return known
 
 

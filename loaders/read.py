@@ -69,6 +69,8 @@ class Reading:
     denials: list[Denial] = field(default_factory=list)
     statements: int = 0
     rows: int = 0
+    coerced: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    """The arguments of its fields that were coerced before, see `Call`."""
     cost: int = 0
     """What the request's reads cost so far: rows they may touch, and fields of those that tell about a person."""
     places: dict[int, Place] = field(default_factory=dict)
@@ -118,7 +120,9 @@ async def _fetch(
 ) -> tuple[Any, Plan]:
     raw = getattr(info, "_raw_info", info)
     plan = _plan(reading, raw, compiling, shape)
-    call = Call(reading.caller, reading.variables, reading.reader.settings, given, reading.rows, reading.cost)
+    call = Call(
+        reading.caller, reading.variables, reading.reader.settings, given, reading.rows, reading.cost, reading.coerced
+    )
     try:
         values = plan.values(call)
     finally:

@@ -39,6 +39,11 @@ class Selected:
     _constant: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
     """Its coerced arguments, once known, if no variable is among them."""
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """What no other field of the document has: its first node, and its definition."""
+        return id(self.nodes[0]), id(self.definition)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

@@ -47,6 +47,8 @@ class Root:
     async def run(self, context: Context, variables: VariableValues) -> Any:
         """What the resolver answers. Raises whatever the resolver or the coercion of its arguments raises."""
         given = selection.arguments(self.selected, variables)
+        if context.reading is not None:
+            context.reading.coerced[self.selected.place] = given
         named = {self.names[name]: value for name, value in given.items()}
         return await self.resolve(SimpleNamespace(context=context, **self.info), **named)
 
