@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     false,
     func,
@@ -58,6 +59,7 @@ MEASURES = {
 }
 """What is counted: field and column."""
 
+_WAITING = (CountDelta, ProblemDelta)
 _FILTERED: dict[str, TypeEngine[Any]] = {"grade": BigInteger(), "sex": Text(), "schoolYear": BigInteger()}
 Predicate = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
@@ -85,8 +87,12 @@ def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnEleme
     axis = _axis(compiler, field) if noun == "region" else CountAxis.MANAGEMENT
     ground = Ground(axis, lambda path: path == place.c.path, lambda path: paths.below(path, place.c.path))
     count = _Count(compiler, field, place)
-    parts = count.one_by_one(ground) if noun == "schoolClass" else count.by_cube(ground)
-    return compiler.if_reached(row, count.total(parts))
+    if noun == "schoolClass":
+        return compiler.if_reached(row, count.total(count.one_by_one(ground)))
+    cells, *unfolded = count.by_cube(ground)
+    # A list asks this of every row: where all events are folded, as at most moments, the cells alone say it.
+    counted = case((count.folded(), count.total([cells])), else_=count.total([cells, *unfolded]))
+    return compiler.if_reached(row, counted)
 
 
 def compile_root(compiler: Compiler, field: Selected, levels: Sequence[int], *, within: bool) -> Plan:
@@ -170,6 +176,11 @@ class _Count:
         if "open_problems" in self.measures:
             found.append(self._unfolded(ground))
         return found
+
+    def folded(self) -> ColumnElement[bool]:
+        """Whether no event waits to be folded into the cells."""
+        waiting = [select(literal_column("1")).select_from(self._table(each)).exists() for each in _WAITING]
+        return not_(or_(*waiting))
 
     def one_by_one(self, ground: Ground) -> list[Select[Any]]:
         """The students below places that are none of the cube's."""
