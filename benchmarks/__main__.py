@@ -2,13 +2,14 @@
 
 import sys
 
-from benchmarks import attendance, counts, demo_start, import_workbook, pages, race, roster, transfer
+from benchmarks import attendance, counts, demo_start, endurance, import_workbook, pages, race, roster, transfer
 
 BENCHMARKS = {
     "race": race.run,
     "import_workbook": import_workbook.run,
     "roster": roster.run,
     "pages": pages.run,
+    "endurance": endurance.run,
     "demo_start": demo_start.run,
     "attendance": attendance.run,
     "transfer": transfer.run,

@@ -84,13 +84,13 @@ async def _measure(result: Result, small: Province, large: Province) -> None:
     with _hub(small.settings) as near, _hub(large.settings) as far:
         async with httpx.AsyncClient(timeout=60) as client:
             for name, (role, query, draw) in QUERIES.items():
-                asked = [await _asked(place, role, draw) for place in (small, large)]
+                wanted = [await asked(place, role, draw) for place in (small, large)]
                 times: list[list[float]] = [[], []]
                 for _ in range(ROUNDS):
                     for at, port in enumerate((near, far)):
-                        times[at] += await _round(client, port, *asked[at], query)
+                        times[at] += await _round(client, port, *wanted[at], query)
                 p50 = [spread(each)["median"] * 1e3 for each in times]
-                scoped, unscoped = await _scopes(large.settings, asked[1][0], query, asked[1][1])
+                scoped, unscoped = await _scopes(large.settings, wanted[1][0], query, wanted[1][1])
                 result.add(
                     query=name,
                     **{"small p50 ms": p50[0], "large p50 ms": p50[1], "large / small": p50[1] / p50[0]},
@@ -108,7 +108,7 @@ def _hub(settings: Settings) -> Iterator[int]:
         yield port
 
 
-async def _asked(place: Province, role: str, draw: str) -> tuple[str, list[str]]:
+async def asked(place: Province, role: str, draw: str) -> tuple[str, list[str]]:
     """The token of a role's account and what to ask for at its root."""
     log_in = place.log_ins[role]
     async with Database(place.settings) as database:

@@ -21,6 +21,7 @@ from hub.asked import Asked
 from hub.caller import Account
 from hub.errors import BadInput, HubError, Language, MethodNotAllowed, TooComplex, Unauthenticated, Unavailable
 from hub.files import Files
+from hub.turns import Shares
 from loaders import read, seam
 from loaders.fragment import default
 from loaders.read import Reader, Reading
@@ -82,6 +83,7 @@ class GraphQLEndpoint:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.settings = hub.reader.settings
+        self._shares: Shares[str] = Shares(self.settings.document_share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,7 +107,7 @@ class GraphQLEndpoint:
         wanted = await asked.read(request, self.settings)
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
-            known = self.hub.schema.documents.know(query)
+            known = await self._know(request, query)
             writes = known.writes(wanted.operation)
             if wanted.by_link:
                 self._check_link(known, writes)
@@ -115,6 +117,14 @@ class GraphQLEndpoint:
         except HubError as error:
             speech = answers.language(request.headers.get("accept-language", ""))
             return _refusal(error, speech, media, asked.status(media, error))
+
+    async def _know(self, request: Request, query: str) -> Known:
+        """A document: one never seen before when the client has time for it, since reading it holds up everybody."""
+        documents = self.hub.schema.documents
+        if self.settings.document_share >= 1 or documents.knows(query):
+            return documents.know(query)
+        who = request.headers.get("authorization") or (request.client.host if request.client else "")
+        return await self._shares.work(who, lambda: documents.know(query))
 
     async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
         """The answer's bytes, and whether the operation was executed at all."""

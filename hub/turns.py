@@ -1,10 +1,15 @@
-"""Turns: what one account asks for waits for its own earlier requests, not for everybody's connections."""
+"""Turns and shares: what one client asks for waits for its own earlier requests, not for everybody's time."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
+V = TypeVar("V")
+
+_MOST = 1_000
+"""Of how many it is remembered when they are free again, before those who are are forgotten."""
 
 
 class Turns(Generic[K]):
@@ -61,3 +66,30 @@ class Turn(Generic[K]):
     ) -> None:
         self._held.release()
         self._turns._go(self._who, self._held)
+
+
+class Shares(Generic[K]):
+    """A share of the process's time for each of whoever asks, for work that nothing else can run beside."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self._free_at: dict[K, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._free_at)
+
+    async def work(self, who: K, deed: Callable[[], V]) -> V:
+        """Do it, when what this one had done before has been idle for long enough."""
+        loop = asyncio.get_running_loop()
+        while (wait := self._free_at.get(who, 0.0) - loop.time()) > 0:
+            await asyncio.sleep(wait)
+        begun = loop.time()
+        try:
+            return deed()
+        finally:
+            self._note(who, begun, loop.time())
+
+    def _note(self, who: K, begun: float, ended: float) -> None:
+        self._free_at[who] = begun + (ended - begun) / self.share
+        if len(self._free_at) > _MOST:
+            self._free_at = {one: at for one, at in self._free_at.items() if at > ended}

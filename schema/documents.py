@@ -33,12 +33,27 @@ class Known:
 
     tree: DocumentNode | None
     faults: tuple[GraphQLError, ...]
+    """Never raised: an exception keeps the frames of every raise. See `refusals`."""
     kinds: dict[str | None, OperationType] = field(default_factory=dict)
     """What each operation does, by its name."""
     prepared: dict[str | None, Operation | None] = field(default_factory=dict)
     """By the name that was asked for: what runs without the executor."""
     executed: bool = False
     """Whether the executor has taken it once."""
+
+    def refusals(self) -> list[GraphQLError]:
+        """What is wrong, as errors of this one request."""
+        return [
+            GraphQLError(
+                fault.message,
+                fault.nodes,
+                fault.source,
+                fault.positions,
+                original_error=fault.original_error,
+                extensions=fault.extensions,
+            )
+            for fault in self.faults
+        ]
 
     @property
     def operations(self) -> int:
@@ -62,6 +77,10 @@ class Documents:
         if not settings.introspection:
             self.rules = (*specified_rules, NoSchemaIntrospectionCustomRule)
 
+    def knows(self, text: str) -> bool:
+        """Whether a document is remembered."""
+        return self.kept.get(text) is not None
+
     def know(self, text: str) -> Known:
         """What a document is: remembered, or parsed, measured and validated now."""
         known = self.kept.get(text)
@@ -84,6 +103,9 @@ class Documents:
         return Known(tree, tuple(found), kinds)
 
     def _read(self, text: str) -> tuple[DocumentNode | None, GraphQLError | None]:
+        if len(text) > self.settings.document_limit:
+            limit = self.settings.document_limit
+            return None, _as_error(TooComplex("TOO_COMPLEX", what="文档长度 characters", limit=limit))
         if _NUL.search(text):
             return None, _as_error(BadInput("BAD_TEXT"))
         try:
@@ -92,7 +114,7 @@ class Documents:
             if "tokens. Parsing aborted" in error.message:
                 limit = self.settings.token_limit
                 return None, _as_error(TooComplex("TOO_COMPLEX", what="词元数 tokens", limit=limit))
-            return None, error
+            return None, error.with_traceback(None)
         except RecursionError:
             return None, _as_error(BadInput("BAD_DOCUMENT", detail="nested too deeply"))
         refusal = measures.excess(document, self.settings)
@@ -121,9 +143,9 @@ class DocumentCache(SchemaExtension):
         context = self.execution_context
         known = self.documents.know(context.query or "")
         context.graphql_document = known.tree
-        context.pre_execution_errors = list(known.faults)
+        context.pre_execution_errors = known.refusals()
         if known.tree is None:
-            raise known.faults[0]
+            raise context.pre_execution_errors[0]
         known.executed = True
         if known.operations > 1 and context.context.operation is None:
             raise _as_error(BadInput("BAD_DOCUMENT", detail="several operations, but no operationName"))

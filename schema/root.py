@@ -61,7 +61,12 @@ class HubSchema(strawberry.Schema):
     async def answer(
         self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
     ) -> ExecutionResult | Prepared:
-        """The result of a request: by the prepared operation if there is one, else by the executor."""
+        """The result of a request: what is wrong with its document, or else by the prepared operation if there is one,
+        or else by the executor.
+        """
+        known = self.documents.know(query)
+        if known.faults:
+            return Prepared(None, known.refusals())
         prepared = self.documents.operation(self._schema, query, operation)
         result = await prepared.execute(context, variables) if prepared else None
         return result or await self.execute(query, variables, context, operation_name=operation)

@@ -61,6 +61,7 @@ HELD = {
     "selection_limit": 12,
     "fragment_limit": 3,
     "token_limit": None,
+    "document_limit": len(FRAGMENTS),
 }
 WORDS = {
     "depth_limit": "depth",
@@ -71,6 +72,7 @@ WORDS = {
     "selection_limit": "selections",
     "fragment_limit": "fragments",
     "token_limit": "tokens",
+    "document_limit": "characters",
 }
 
 
@@ -91,6 +93,20 @@ async def test_a_document_may_hold_as_much_as_its_limit_and_no_more(
     assert WORDS[name] in error["message"]
     assert error["extensions"]["remedy"]
     assert [sent for sent in statements if "students" in sent] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["{ regions {", "{ nobody }", "{ " + "a { " * 300 + "}" * 300 + " }", "{ a: viewer { name } " * 3_000 + "}"]
+)
+async def test_a_refused_document_keeps_nothing_of_the_requests_that_sent_it(
+    app: Starlette, http: httpx.AsyncClient, bearer: dict[str, str], text: str
+) -> None:
+    answers = [(await http.post("/graphql", json={"query": text}, headers=bearer)).content for _ in range(5)]
+    assert len(set(answers)) == 1
+    known = app.state.hub.schema.documents.know(text)
+    assert known.faults
+    assert [fault.__traceback__ for fault in known.faults] == [None] * len(known.faults)
+    assert [fault.original_error.__traceback__ for fault in known.faults if fault.original_error] in ([], [None])
 
 
 async def test_the_same_place_is_asked_for_only_so_often(

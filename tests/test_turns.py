@@ -1,7 +1,9 @@
 """Turns: one account's requests wait for each other, and for nobody else."""
 
 import asyncio
+import itertools
 import time
+from dataclasses import replace
 
 import asyncpg
 import httpx
@@ -9,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.turns import Turns
+from hub.app import build
+from hub.settings import Settings
+from hub.turns import Shares, Turns
 from tests.conftest import Ask
+from tests.province import Province
 
 
 @given(most=st.integers(1, 4), asked=st.lists(st.sampled_from("abc"), max_size=40), gone=st.sets(st.integers(0, 39)))
@@ -84,3 +89,51 @@ async def test_a_client_that_asks_a_hundred_things_leaves_connections_to_others(
     assert left > 0, f"the flood was over before the other was answered, after {waited:.2f} s"
     assert {one["errors"][0]["extensions"]["code"] for one in await asyncio.gather(*flood)} == {"NOT_FOUND"}
     assert most == 4
+
+
+async def test_a_share_is_kept_and_others_do_not_wait() -> None:
+    shares: Shares[str] = Shares(0.25)
+    done: dict[str, list[float]] = {"a": [], "b": []}
+
+    def busy(who: str) -> None:
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < 0.01:
+            pass
+        done[who].append(begun)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(shares.work("a", lambda: busy("a")) for _ in range(5)), shares.work("b", lambda: busy("b")))
+    assert len(done["a"]) == 5
+    assert done["a"] == sorted(done["a"])
+    assert min(later - sooner for sooner, later in itertools.pairwise(done["a"])) >= 0.04
+    assert done["b"][0] - begun < 0.04
+
+
+async def test_those_who_wait_for_nothing_are_forgotten() -> None:
+    shares: Shares[int] = Shares(0.5)
+    for who in range(5_000):
+        await shares.work(who, lambda: None)
+    assert len(shares) <= 1_001
+
+
+async def test_a_client_with_a_new_document_each_time_waits_and_no_other_does(
+    settings: Settings, province: Province
+) -> None:
+    app = build(replace(settings, session_cache=0.0, document_share=0.02))
+    transport = httpx.ASGITransport(app)
+
+    async def ask(caller: str, text: str) -> float:
+        begun = time.perf_counter()
+        headers = {"authorization": f"Bearer {province.tokens[caller]}"}
+        answer = await http.post("/graphql", json={"query": text}, headers=headers)
+        assert "errors" not in answer.json()
+        return time.perf_counter() - begun
+
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+        known = "{ schools { totalCount } }"
+        await ask("countyB", known)
+        flood = asyncio.gather(*(ask("countyA", f"{{ a{at}: schools {{ totalCount }} }}") for at in range(12)))
+        await asyncio.sleep(0.05)
+        spent = [await ask(caller, known) for caller in ("countyA", "countyB") for _ in range(3)]
+        assert not flood.done(), f"the new documents were read before others were answered: {spent}"
+        assert max(await flood) > max(spent)

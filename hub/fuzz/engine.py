@@ -145,4 +145,13 @@ async def open_moment(settings: Settings) -> AsyncIterator[tuple[Moment, Rows]]:
 
 def unbudgeted(settings: Settings) -> Settings:
     """The settings without the limits on size: what is too much is not what is tested here."""
-    return replace(settings, row_budget=_FAR, cost_limit=_FAR, object_limit=_FAR, token_limit=_FAR, depth_limit=200)
+    return replace(
+        settings,
+        row_budget=_FAR,
+        cost_limit=_FAR,
+        object_limit=_FAR,
+        token_limit=_FAR,
+        document_limit=_FAR,
+        document_share=1.0,
+        depth_limit=200,
+    )
