@@ -16,7 +16,7 @@ from benchmarks.pages import QUERIES, asked
 from benchmarks.province import Province
 from benchmarks.result import Result
 
-REQUESTS, DISTINCT, STEPS, CONNECTIONS = 2_000, 500, 10, 8
+REQUESTS, DISTINCT, STEPS, CONNECTIONS = 100_000, 5_000, 10, 8
 PACE, SPELL = 0.02, 8.0
 """Seconds between two requests of the client that behaves, and seconds it is watched beside each other one."""
 
@@ -65,6 +65,7 @@ async def _beside(result: Result, place: Province, port: int, pid: int) -> None:
     wanted = [_request(port, token, query, {"code": code}) for code in codes]
     other, _ = await asked(place, "city_administrator", "SELECT $1::text AS code")
     idle = 0.0
+    await _paced(port, wanted)
     for name, misbehave in {"idle": None, **_misdeeds(port, other)}.items():
         async with _going(misbehave):
             spent = sorted(await _paced(port, wanted))
@@ -138,12 +139,18 @@ async def _going(misbehave: Callable[[], Awaitable[None]] | None) -> AsyncIterat
 
 
 async def _paced(port: int, wanted: list[bytes]) -> list[float]:
-    """Seconds of each request, one every PACE seconds whatever became of the others."""
+    """Seconds of each request, one every PACE seconds whatever became of the others, over connections kept open."""
     spent: list[float] = []
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
 
     async def ask(request: bytes) -> None:
         begun = time.perf_counter()
-        status = await _one(port, request)
+        reader, writer = await free.get()
+        writer.write(request)
+        status = await _answer(reader)
+        free.put_nowait((reader, writer))
         spent.append(time.perf_counter() - begun)
         if status != 200:
             raise RuntimeError(f"the client that behaves was answered {status}")
@@ -152,6 +159,8 @@ async def _paced(port: int, wanted: list[bytes]) -> list[float]:
         for at in range(int(SPELL / PACE)):
             group.create_task(ask(wanted[at % len(wanted)]))
             await asyncio.sleep(PACE)
+    while not free.empty():
+        free.get_nowait()[1].close()
     return spent
 
 

@@ -73,6 +73,7 @@ class Shares(Generic[K]):
 
     def __init__(self, share: float) -> None:
         self.share = share
+        self._turns: Turns[K] = Turns(1)
         self._free_at: dict[K, float] = {}
 
     def __len__(self) -> int:
@@ -80,14 +81,14 @@ class Shares(Generic[K]):
 
     async def work(self, who: K, deed: Callable[[], V]) -> V:
         """Do it, when what this one had done before has been idle for long enough."""
-        loop = asyncio.get_running_loop()
-        while (wait := self._free_at.get(who, 0.0) - loop.time()) > 0:
-            await asyncio.sleep(wait)
-        begun = loop.time()
-        try:
-            return deed()
-        finally:
-            self._note(who, begun, loop.time())
+        time = asyncio.get_running_loop().time
+        async with self._turns.of(who):
+            await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - time()))
+            begun = time()
+            try:
+                return deed()
+            finally:
+                self._note(who, begun, time())
 
     def _note(self, who: K, begun: float, ended: float) -> None:
         self._free_at[who] = begun + (ended - begun) / self.share
