@@ -116,8 +116,8 @@ def _misdeeds(port: int, token: str) -> dict[str, Callable[[], Awaitable[None]]]
         "a megabyte of comment": heavy,
         "a new document each time": distinct,
         "the largest page there is": sent(largest),
-        "asks and hangs up": gone,
         "connects and says nothing": silent,
+        "asks and hangs up": gone,
     }
 
 

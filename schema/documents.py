@@ -9,9 +9,12 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Node,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    Token,
+    TokenKind,
     parse,
     specified_rules,
 )
@@ -117,6 +120,7 @@ class Documents:
             return None, error.with_traceback(None)
         except RecursionError:
             return None, _as_error(BadInput("BAD_DOCUMENT", detail="nested too deeply"))
+        _forget_tokens(document)
         refusal = measures.excess(document, self.settings)
         return document, _as_error(refusal) if refusal else None
 
@@ -150,6 +154,22 @@ class DocumentCache(SchemaExtension):
         if known.operations > 1 and context.context.operation is None:
             raise _as_error(BadInput("BAD_DOCUMENT", detail="several operations, but no operationName"))
         yield
+
+
+def _forget_tokens(node: Node) -> None:
+    """Let go of a document's tokens, which nobody asks for again: objects for each word of it, linked both ways, that a
+    collection of garbage would walk through as long as the document is kept.
+    """
+    if node.loc is not None:
+        node.loc.start_token = node.loc.end_token = _NO_TOKEN
+    for key in node.keys:
+        value = getattr(node, key, None)
+        for part in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(part, Node):
+                _forget_tokens(part)
+
+
+_NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 
 
 def _as_error(error: HubError) -> GraphQLError:
