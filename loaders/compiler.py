@@ -293,6 +293,8 @@ class Compiler:
     def _loaded(self, row: Row, field: Selected, declared: Loaded) -> ColumnElement[Any]:
         place = seam.make_place(declared.loader, self.kind(field).name, self._shapes(field))
         self._places.append(place)
+        told = sum(is_named(f"{declared.noun}.{part.name}") for part in place.shape.parts)
+        self.cost.parts.append(Cost(lambda _: declared.most, personal=told))
         return seam.marker(place, declared.key(row.columns))
 
     def _shapes(self, field: Selected) -> tuple[seam.Shape, ...]:

@@ -113,6 +113,10 @@ class Loaded:
 
     loader: str
     key: Expression
+    most: int
+    """How many objects it finds for a row at most."""
+    noun: str
+    """What they tell about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +246,11 @@ def up(source: InstrumentedAttribute[Any] | Expression | Sided, description: str
     return _field(Up(_expression(source), leased), description)
 
 
-def loaded(loader: str, key: InstrumentedAttribute[Any], description: str) -> Any:
-    """A field that a loader fills in, once for the whole answer, by this column of the row."""
-    return _field(Loaded(loader, lambda row: row.c[key.key]), description)
+def loaded(loader: str, key: InstrumentedAttribute[Any], description: str, *, most: int, noun: str) -> Any:
+    """A field that a loader fills in, once for the whole answer, by this column of the row: at most so many objects,
+    which tell about a noun of the policy.
+    """
+    return _field(Loaded(loader, lambda row: row.c[key.key], most, noun), description)
 
 
 def many(

@@ -82,5 +82,9 @@ class ProblemRecord(Node):
     version: int | None = column(R.version, "Counts the edits (版本号).")
     student: LazyStudent | None = up(R.student_id, "The pupil (学生).", leased=True)
     candidates: list[Candidate] | None = loaded(
-        candidates.NAME, R.id, "Others with the same number, or the same name, sex and birth date (疑似重复学生)."
+        candidates.NAME,
+        R.id,
+        "Others with the same number, or the same name, sex and birth date (疑似重复学生).",
+        most=candidates.MOST,
+        noun="student",
     )

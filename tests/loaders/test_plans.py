@@ -146,12 +146,12 @@ async def test_denials_are_told_on_the_cached_plan_too(app: Starlette, ask: Ask)
 async def test_every_answer_tells_what_it_cost_and_a_dear_one_is_refused_before_any_sql(
     app: Starlette, http: httpx.AsyncClient, province: Province, statements: list[str]
 ) -> None:
-    async def asked(query: str) -> Any:
-        headers = {"authorization": f"Bearer {province.tokens['schoolA1']}"}
+    async def asked(query: str, caller: str = "schoolA1") -> Any:
+        headers = {"authorization": f"Bearer {province.tokens[caller]}"}
         return (await http.post("/graphql", json={"query": query}, headers=headers)).json()
 
-    async def cost(query: str) -> int:
-        found: int = (await asked(query))["extensions"]["cost"]["requested"]
+    async def cost(query: str, caller: str = "schoolA1") -> int:
+        found: int = (await asked(query, caller))["extensions"]["cost"]["requested"]
         return found
 
     assert await cost("{ schools(first: 5) { nodes { code } } }") == 6
@@ -160,6 +160,8 @@ async def test_every_answer_tells_what_it_cost_and_a_dear_one_is_refused_before_
     nested = "{ schools(first: 2) { nodes { students(first: 10) { nodes { name } } } } }"
     assert await cost(nested) == 1 + 2 * (1 + 10 * 2)
     assert await cost("{ a: schools(first: 5) { totalCount } b: schools(first: 5) { totalCount } }") == 12
+    looked_up = "{ problemRecords(first: 5) { nodes { candidates { inReach name } } } }"
+    assert await cost(looked_up, "reviewerA") == 1 + 5 * (1 + 20 * 2)
     object.__setattr__(app.state.hub.reader.settings, "cost_limit", 40)
     try:
         statements.clear()
