@@ -25,7 +25,9 @@ class Settings:
     port: int = knob(8000, "Port to serve on.")
     workers: int = knob(1, "Processes that `hub serve` serves with; each has pools and caches of its own.")
     read_pool: int = knob(8, "Connections for compiled reads, per process.")
-    account_reads: int = knob(2, "Statements that one account's reads run at once, per process; its others wait.")
+    account_reads: int = knob(
+        4, "Statements that one account's reads run at once, per process; half of them while others ask, too."
+    )
     write_pool: int = knob(8, "Connections for deeds, per process.")
     pool_timeout: float = knob(3.0, "Seconds a request waits for a free connection before UNAVAILABLE.")
     statement_timeout: float = knob(15.0, "Seconds a statement of a request may run.")

@@ -1,7 +1,9 @@
 """Turns and shares: what one client asks for waits for its own earlier requests, not for everybody's time."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -13,7 +15,9 @@ _MOST = 1_000
 
 
 class Turns(Generic[K]):
-    """So many at once for each of whoever asks; the others of the same one wait, first come first served."""
+    """So many at once for whoever is alone, half as many for each of several; the others of the same one wait, first
+    come first served.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -26,23 +30,55 @@ class Turns(Generic[K]):
         """A turn of somebody for a block; it ends with the block, also when that is cancelled."""
         return Turn(self, who)
 
-    def _come(self, who: K) -> "_Held":
-        held = self._held.get(who)
-        if held is None:
-            held = self._held[who] = _Held(self.most)
+    async def _enter(self, who: K) -> "_Held":
+        held = self._held.setdefault(who, _Held())
         held.asking += 1
+        if not held.waiting and held.running < self._limit():
+            held.running += 1
+            return held
+        called = asyncio.get_running_loop().create_future()
+        held.waiting.append(called)
+        try:
+            await called
+        except asyncio.CancelledError:
+            if called.done() and not called.cancelled():  # called and gone at once
+                held.running -= 1
+            elif called in held.waiting:
+                held.waiting.remove(called)
+            self._leave(who, held)
+            raise
         return held
 
-    def _go(self, who: K, held: "_Held") -> None:
+    def _exit(self, who: K, held: "_Held") -> None:
+        held.running -= 1
+        self._leave(who, held)
+
+    def _leave(self, who: K, held: "_Held") -> None:
         held.asking -= 1
         if not held.asking:
             del self._held[who]
+        self._call(held)
+        if len(self._held) == 1:  # whoever is alone now may have more
+            self._call(next(iter(self._held.values())))
+
+    def _call(self, held: "_Held") -> None:
+        while held.waiting and held.running < self._limit():
+            called = held.waiting.popleft()
+            if not called.done():
+                held.running += 1
+                called.set_result(None)
+
+    def _limit(self) -> int:
+        return self.most if len(self._held) < 2 else max(1, self.most // 2)
 
 
-class _Held(asyncio.Semaphore):
-    """What one of them may still take, and how many have come for it."""
+@dataclass(slots=True)
+class _Held:
+    """One of them: how many have come, how many of those have their turn, and who waits to be called."""
 
-    asking = 0
+    asking: int = 0
+    running: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
 class Turn(Generic[K]):
@@ -54,18 +90,12 @@ class Turn(Generic[K]):
         self._turns, self._who = turns, who
 
     async def __aenter__(self) -> None:
-        self._held = self._turns._come(self._who)
-        try:
-            await self._held.acquire()
-        except BaseException:
-            self._turns._go(self._who, self._held)
-            raise
+        self._held = await self._turns._enter(self._who)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._held.release()
-        self._turns._go(self._who, self._held)
+        self._turns._exit(self._who, self._held)
 
 
 class Shares(Generic[K]):

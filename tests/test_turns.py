@@ -45,6 +45,32 @@ async def test_never_more_at_once_and_nobody_is_forgotten(most: int, asked: list
     assert len(turns) == 0
 
 
+async def test_who_is_alone_has_all_turns_and_beside_another_half_of_them() -> None:
+    turns: Turns[str] = Turns(4)
+    go = asyncio.Event()
+    begun: list[str] = []
+
+    async def one(who: str) -> None:
+        async with turns.of(who):
+            begun.append(who)
+            await go.wait()
+
+    alone = [asyncio.create_task(one("a")) for _ in range(6)]
+    await asyncio.sleep(0.01)
+    assert begun == ["a"] * 4
+    beside = [asyncio.create_task(one("b")) for _ in range(6)]
+    await asyncio.sleep(0.01)
+    assert begun == ["a"] * 4 + ["b"] * 2
+    for task in alone:
+        task.cancel()
+    await asyncio.gather(*alone, return_exceptions=True)
+    await asyncio.sleep(0.01)
+    assert begun == ["a"] * 4 + ["b"] * 4
+    go.set()
+    await asyncio.gather(*beside)
+    assert len(turns) == 0
+
+
 async def test_the_first_to_come_is_the_first_served() -> None:
     turns: Turns[str] = Turns(1)
     served: list[int] = []
