@@ -8,7 +8,7 @@ PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve migrate test fuzz check schema docs bench bench-all web lock clean
+.PHONY: help demo serve migrate test fuzz soak check schema docs bench bench-all web lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/dev ## All tests, each process on a PostgreSQL of its own; ARGS="-
 
 fuzz: $(VENV)/run ## 10,000 random queries for random callers, each compared with a slow oracle (some minutes)
 	@$(RUN) -m hub fuzz --own --documents 10000 $(ARGS)
+
+soak: $(VENV)/dev ## Ten times the documents and plans of the tests of what a process keeps, 100,000 of the first (some minutes)
+	@SOAK=10 $(RUN) -m pytest tests/loaders/test_bounds.py $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL schema
 	@$(VENV)/bin/ruff check .
