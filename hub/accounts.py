@@ -60,6 +60,10 @@ class Sessions:
             raise Unauthenticated("UNAUTHENTICATED")
         return account
 
+    def remembers(self, token: str) -> bool:
+        """Whether a token is that of a session seen before, ended since or not."""
+        return token_hash(token) in self._seen
+
     def forget(self, token: str) -> None:
         """Drop a session from memory: it was ended here."""
         self._seen.pop(token_hash(token), None)

@@ -171,9 +171,8 @@ class Lent:
         await self.database.give_back(self.connection, sound=error is None)
         if isinstance(error, EXPIRED):
             raise Unavailable("TIMEOUT") from error
-        if isinstance(error, LOST) and not isinstance(
-            error, ValueError
-        ):  # that is a value that does not fit its column
+        # asyncpg's InterfaceError is a ValueError, too, where a value does not fit its column.
+        if isinstance(error, LOST) and not isinstance(error, ValueError):
             raise Unavailable from error
 
 

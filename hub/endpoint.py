@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 from graphql import GraphQLError
@@ -29,9 +29,11 @@ from schema.context import Context
 from schema.documents import Known
 from schema.root import HubSchema
 
+T = TypeVar("T")
+
 _HEADERS = {"cache-control": "no-store"}
 _SOON = 0.05
-"""Seconds after which a query is watched: fewer than the statements of most take."""
+"""Seconds after which a query is watched: by then most are answered."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class GraphQLEndpoint:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.settings = hub.reader.settings
-        self._shares: Shares[str] = Shares(self.settings.document_share)
+        self._shares: Shares[str | None] = Shares(self.settings.document_share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -123,8 +125,10 @@ class GraphQLEndpoint:
         documents = self.hub.schema.documents
         if self.settings.document_share >= 1 or documents.knows(query):
             return documents.know(query)
-        who = request.headers.get("authorization") or (request.client.host if request.client else "")
-        return await self._shares.work(who, lambda: documents.know(query))
+        token = _bearer(request.headers.get("authorization", ""))
+        remembered = token is not None and self.hub.sessions.remembers(token)
+        who = token if remembered else request.client and request.client.host  # a made-up token is nobody's share
+        return await self._attended(request.receive, self._shares.work(who, lambda: documents.know(query)))
 
     async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
         """The answer's bytes, and whether the operation was executed at all."""
@@ -148,8 +152,8 @@ class GraphQLEndpoint:
         if self.hub.schema.documents.personal(known):
             raise MethodNotAllowed("LINK_NOT_FOR_PEOPLE")
 
-    async def _attended(self, receive: Receive, work: Awaitable[tuple[bytes, bool]]) -> tuple[bytes, bool]:
-        """Await a query while somebody waits for it and its time lasts; cut off, its statement is cancelled too.
+    async def _attended(self, receive: Receive, work: Awaitable[T]) -> T:
+        """Await work while somebody waits for it and its time lasts; cut off, its statement is cancelled too.
 
         Raises Gone or Unavailable.
         """

@@ -174,8 +174,9 @@ class _Intake:
         records = await _records(self.connection, [known["id"] for known in meant.values() if known])
         for row in part.rows:
             known = meant[row.number]
-            if known is not None:
-                self._compare(part, row, records[known["id"]], updated)
+            old = records.get(known["id"]) if known else None  # none, too, where the pupil has left meanwhile
+            if old is not None:
+                self._compare(part, row, old, updated)
             elif pupil := self._new(part, row):
                 created.append(pupil)
         if created:
