@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import asyncpg
@@ -163,3 +164,34 @@ async def test_a_client_with_a_new_document_each_time_waits_and_no_other_does(
         spent = [await ask(caller, known) for caller in ("countyA", "countyB") for _ in range(3)]
         assert not flood.done(), f"the new documents were read before others were answered: {spent}"
         assert max(await flood) > max(spent)
+
+
+async def test_a_made_up_token_has_no_share_of_its_own(
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    original = Shares.work
+
+    async def work(self: Shares[str | None], who: str | None, deed: Callable[[], object]) -> object:
+        asked.append(who)
+        return await original(self, who, deed)
+
+    monkeypatch.setattr(Shares, "work", work)
+    app = build(replace(settings, session_cache=0.0, document_share=0.9))
+    transport = httpx.ASGITransport(app, client=("192.0.2.7", 1))
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+        for at, token in enumerate(["made", "up", province.tokens["countyA"], province.tokens["countyA"]]):
+            headers = {"authorization": f"Bearer {token}"}
+            await http.post("/graphql", json={"query": f"{{ a{at}: schools {{ totalCount }} }}"}, headers=headers)
+    assert asked == ["192.0.2.7"] * 3 + [province.tokens["countyA"]]
+
+
+async def test_who_waits_for_a_share_too_long_is_told_so(settings: Settings, province: Province) -> None:
+    app = build(replace(settings, document_share=1e-6, operation_timeout=0.2))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+        first, second = [
+            await http.post("/graphql", json={"query": f"{{ a{at}: viewer {{ name }} }}"}) for at in range(2)
+        ]
+    assert first.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (second.status_code, second.json()["errors"][0]["extensions"]["key"]) == (503, "TIMEOUT")
