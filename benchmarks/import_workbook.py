@@ -95,7 +95,7 @@ async def _import(settings: Settings, database: Database, clerk: Caller, code: s
     with _split(database) as spent:
         started, used = time.perf_counter(), time.process_time()
         stored = await files.store(database, store, clerk, "bench.xlsx", whole())
-        done = await imports.apply(database, policy, clerk, school_code=code, file_id=stored.id, data=data)
+        done = await imports.apply(database, policy, clerk, store, school_code=code, file_id=stored.id)
         total, hub = time.perf_counter() - started, time.process_time() - used
     other = total - spent["waiting for rows"] - spent["database"]
     return {"done": done, "parts": {"total": total, **spent, "other": other, "processor, hub": hub}}

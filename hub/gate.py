@@ -23,6 +23,11 @@ from policies import Action, Policy
 
 _ENTER = text("SELECT enter(:low, :high, :roots, :account)")
 _STILL_HELD = text("SELECT still_held(:low, :high, :roots, :account, :session, :role)")
+_STILL_GRANTED = text(
+    """SELECT g.path FROM grants g JOIN accounts a ON a.id = g.account_id
+       WHERE g.account_id = :account AND g.role = :role AND g.since <= now() AND (g.until IS NULL OR now() < g.until)
+         AND a.disabled_at IS NULL FOR SHARE OF g"""
+)
 _RECORD = text(
     """WITH entry AS (
            INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
@@ -198,8 +203,16 @@ async def refuse(database: Database, caller: Caller, action: str, path: str | No
 
 
 async def _again(connection: AsyncConnection, caller: Caller) -> None:
-    """Scope the transaction, and read session and grants again, locked against a revocation."""
-    asked = _scope_of(caller) | {"session": caller.account.session_id, "role": caller.role}
-    held = (await connection.execute(_STILL_HELD, asked)).scalars().all()
+    """Scope the transaction, and read session and grants again, locked against a revocation.
+
+    Work that goes on after its person has left acts without a session: the grant is what counts.
+    """
+    if caller.account.session_id:
+        asked = _scope_of(caller) | {"session": caller.account.session_id, "role": caller.role}
+        held = (await connection.execute(_STILL_HELD, asked)).scalars().all()
+    else:
+        await scope(connection, caller)
+        asked = {"account": caller.account.id, "role": caller.role}
+        held = (await connection.execute(_STILL_GRANTED, asked)).scalars().all()
     if not all(any(paths.inside(root, path) for path in held) for root in caller.roots):
         raise Unauthenticated("UNAUTHENTICATED")

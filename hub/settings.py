@@ -46,6 +46,17 @@ class Settings:
     nesting_limit: int = knob(32, "Levels of the JSON of variables and extensions.")
     upload_limit: int = knob(64_000_000, "Bytes of an uploaded file.")
     row_limit: int = knob(60_000, "Rows of an imported workbook.")
+    import_duplicate_share: float = knob(
+        0.05, "Share of an import's rows that may seem to be known already; more of them wait for a leader."
+    )
+    import_leaver_share: float = knob(
+        0.2, "Share of the pupils on record whom a whole workbook may leave out; more of them wait for a leader."
+    )
+    import_threshold_rows: int = knob(
+        10, "Duplicates or missing pupils up to which an import never waits for a leader."
+    )
+    import_workers: int = knob(1, "Processes that work on queued imports beside `hub serve`; 0 leaves it to others.")
+    import_days: int = knob(60, "Days that the rows of an import are kept after its end, and can be undone.")
     attendance_days: int = knob(30, "Days back that attendance may still be marked.")
     page_limit: int = knob(200, "Nodes of one page of a connection.")
     filter_limit: int = knob(500, "Values in one list of a filter.")

@@ -65,8 +65,42 @@ class LeaseView(StrEnum):
 class ImportState(StrEnum):
     """How far an import has come (导入状态)."""
 
+    QUEUED = "QUEUED"
+    READING = "READING"
+    JUDGED = "JUDGED"
+    HELD = "HELD"
+    APPLYING = "APPLYING"
     APPLIED = "APPLIED"
     REFUSED = "REFUSED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    UNDOING = "UNDOING"
+    UNDONE = "UNDONE"
+
+
+class ImportMode(StrEnum):
+    """What is done with a workbook once its rows are judged (导入方式)."""
+
+    JUDGE_ONLY = "JUDGE_ONLY"
+    SOUND_ROWS = "SOUND_ROWS"
+    ALL_OR_NOTHING = "ALL_OR_NOTHING"
+
+
+class RowVerdict(StrEnum):
+    """What applying a row of a workbook would do (行判定)."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    UNCHANGED = "UNCHANGED"
+    REFUSE = "REFUSE"
+    MISSING = "MISSING"
+
+
+class Undoing(StrEnum):
+    """What undoing an import did to one of its rows (撤销结果)."""
+
+    UNDONE = "UNDONE"
+    KEPT = "KEPT"
 
 
 class RowOutcome(StrEnum):

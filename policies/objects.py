@@ -46,7 +46,7 @@ OBJECTS: dict[str, Noun] = {
     "grant": _noun("授权", "read"),
     "guardian": _noun("家庭成员", "create delete mask read update", _GUARDIAN),
     "headcount": _noun("人数", "count export"),
-    "import": _noun("导入批次", "delete read"),
+    "import": _noun("导入批次", "approve delete read"),
     "placement": _noun("就读经历", "count read"),
     "problemRecord": _noun("问题学籍", "count read resolve update"),
     "region": _noun("行政区划", "count create read update"),

@@ -14,13 +14,16 @@ from hub.terms import (
     AbsenceKind,
     EnrolmentState,
     Founder,
+    ImportMode,
     ImportState,
     PlaceLevel,
     ProblemKind,
     ProblemState,
     Resolution,
+    RowVerdict,
     Sex,
     Stage,
+    Undoing,
 )
 from loaders import name_search
 from loaders.declare import Extra, Join, Kind, TypedId, argument, many
@@ -106,9 +109,40 @@ describe(
 )
 describe(
     ImportState,
-    "What became of an import (导入状态).",
+    "How far an import has come (导入状态).",
+    QUEUED="It waits its turn (排队中).",
+    READING="Its rows are read and judged (校验中).",
+    JUDGED="Its rows are judged, and nothing was to be applied yet (已校验，未导入).",
+    HELD="It exceeds a threshold: a leader must confirm it (待领导确认).",
+    APPLYING="Its rows are being written (导入中).",
     APPLIED="Its sound rows are in the register (已导入).",
-    REFUSED="No row was sound; nothing changed (未导入).",
+    REFUSED="Nothing was written: no row was sound, or not all were, as asked for (未导入).",
+    FAILED="The file could not be read, or the right to import was lost (导入失败).",
+    CANCELLED="It was withdrawn before anything was written (已取消).",
+    UNDOING="What it wrote is being taken back (撤销中).",
+    UNDONE="What it wrote was taken back, but for later edits (已撤销).",
+)
+describe(
+    ImportMode,
+    "What is done with a workbook once its rows are judged (导入方式).",
+    JUDGE_ONLY="Nothing: the verdicts are all that is asked for (仅校验).",
+    SOUND_ROWS="Sound rows are taken, faulty ones are told (导入合格行).",
+    ALL_OR_NOTHING="All rows are taken in one transaction, or none (全部合格才导入).",
+)
+describe(
+    RowVerdict,
+    "What applying a row of a workbook does (行判定).",
+    CREATE="A new student (新增).",
+    UPDATE="Other data of a known student (更新).",
+    UNCHANGED="Nothing: the register says the same (未变).",
+    REFUSE="Nothing: something is wrong with it (未通过).",
+    MISSING="A student on record whom a whole workbook leaves out; nothing is done (表中缺少).",
+)
+describe(
+    Undoing,
+    "What undoing an import did to one of its rows (撤销结果).",
+    UNDONE="Taken back (已撤销).",
+    KEPT="Kept, whole or in part: it was edited later (保留后续修改).",
 )
 
 

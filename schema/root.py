@@ -26,7 +26,15 @@ SDL = Path(__file__).with_name("schema.graphql")
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")
-class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuery, count.CountQuery, node.NodeQuery):
+class Query(
+    account.AccountQuery,
+    query.Query,
+    review.ReviewQuery,
+    case.CaseQuery,
+    count.CountQuery,
+    node.NodeQuery,
+    workbook.WorkbookQuery,
+):
     """Every read."""
 
 

@@ -94,7 +94,7 @@ async def import_bytes(
         policy = policies.load(await _policy(database))
         try:
             return await imports.apply(
-                database, policy, acting, school_code=school, file_id=stored.id, data=data, progress=progress
+                database, policy, acting, store, school_code=school, file_id=stored.id, progress=progress
             )
         finally:
             await accounts.sign_out(database, account)

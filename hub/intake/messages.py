@@ -290,4 +290,16 @@ MESSAGES: dict[str, Message] = {
         "如登记有误，请附证明申请关键数据变更；如表格有误，请改正后重新上传。",
         "If the register is wrong, request a key-data change with proof; if the sheet is, correct and upload again.",
     ),
+    "ID_ALREADY_REGISTERED_USE_TRANSFER": _row(
+        "“{header}”在本省学籍库中已有登记；导入后将列为问题学籍。",
+        "This '{header}' is already registered in the province; once imported, it is a problem record.",
+        "请核对号码；如学生由他校转来，请办理转学，不要另建学籍。",
+        "Check the number; for a pupil who comes from another school use a transfer, not a second record.",
+    ),
+    "SAME_NAME_SEX_BIRTH": _row(
+        "本省学籍库中已有姓名、性别、出生日期都相同的学生；导入后将列为问题学籍。",
+        "The province has a pupil of the same name, sex and birth date; once imported, it is a problem record.",
+        "请核实是否同一人；如为转入学生，请办理转学。",
+        "Find out whether it is the same person; for a pupil who comes from another school use a transfer.",
+    ),
 }

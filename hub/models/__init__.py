@@ -7,12 +7,13 @@ from hub.models.base import Base
 from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
 from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
-from hub.models.file import File, Import
+from hub.models.file import File
 from hub.models.place import Place, PlaceVersion
 from hub.models.problem import ProblemRecord
 from hub.models.school import Campus, Grade, School, SchoolStage, SchoolVersion
 from hub.models.school_class import ClassGrade, SchoolClass
 from hub.models.student import Guardian, Placement, Student, StudentVersion
+from hub.models.workbook import Import, ImportRow
 
 __all__ = [
     "Absence",
@@ -38,6 +39,7 @@ __all__ = [
     "Grant",
     "Guardian",
     "Import",
+    "ImportRow",
     "Lease",
     "Outbox",
     "Place",

@@ -1,13 +1,9 @@
-"""Uploaded files, and the imports that read them."""
+"""Uploaded files."""
 
-from typing import Any
-
-from sqlalchemy import ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, one_of, path_shaped
-from hub.terms import ImportState
+from hub.models.base import Base, Key, Moment
 
 
 class File(Base):
@@ -22,31 +18,4 @@ class File(Base):
     size: Mapped[int]
     sha256: Mapped[str]
     key: Mapped[str]
-    created_at: Mapped[Moment]
-
-
-class Import(Base):
-    """One workbook read into the register (导入): what became of its rows."""
-
-    __tablename__ = "imports"
-    __table_args__ = (
-        path_shaped(),
-        one_of("state", ImportState),
-        Index("ix_imports_path", "path", "id"),
-        Index("ix_imports_school_id", "school_id"),
-        Index("ix_imports_file_id", "file_id"),
-    )
-
-    id: Mapped[Key]
-    file_id: Mapped[int] = mapped_column(ForeignKey("files.id"))
-    school_id: Mapped[int] = mapped_column(ForeignKey("schools.id"))
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
-    path: Mapped[Ordered]
-    state: Mapped[str]
-    total: Mapped[int]
-    created: Mapped[int]
-    updated: Mapped[int]
-    unchanged: Mapped[int]
-    rejected: Mapped[int]
-    faults: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'"))
     created_at: Mapped[Moment]

@@ -1,0 +1,100 @@
+"""Imports: a workbook is a proposal that is judged row by row, corrected, applied, resumed and undone.
+
+`asking` is what people ask of an import, `reading` and `judging` make proposals of a workbook's rows, `applying` writes
+them, `undoing` takes them back, `queue` says whose turn it is, `running` goes from one state to the next.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+
+from hub import gate
+from hub.caller import Caller
+from hub.db import Database
+from hub.errors import HubError
+from hub.files import Files
+from hub.gate import Once
+from hub.imports import asking, proposals, queue, running
+from hub.imports.job import Lost, Progress, unseen
+from hub.intake.check import Fault
+from hub.models import Import
+from policies import Policy
+
+__all__ = ["Done", "Progress", "apply", "asking", "queue", "running", "unseen"]
+
+_LOOK_AGAIN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a workbook: the import's id, the faults of the rows refused, the warnings of those taken."""
+
+    id: int
+    total: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    faults: list[Fault]
+    warnings: list[Fault]
+
+
+async def apply(
+    database: Database,
+    policy: Policy,
+    caller: Caller,
+    files: Files,
+    *,
+    school_code: str,
+    file_id: int,
+    progress: Progress = unseen,
+) -> Done:
+    """Import a workbook of one school and wait until it is done: its sound rows are in the register then.
+
+    The import is a job like any other, but this process works on it at once, or waits while its school's turn is
+    another's. What is wrong with the file leaves no import behind. Raises NotFound for a school out of reach,
+    Forbidden, BadInput and TooLarge for what is wrong with the file.
+    """
+    request = Once(None, "importWorkbook", None)
+    found = await asking.start(database, policy, caller, request, school_code=school_code, file_id=file_id)
+    while await _stands(database, caller, found):
+        claimed = await queue.claim(database, found)
+        if claimed is None:
+            await asyncio.sleep(_LOOK_AGAIN)
+            continue
+        claim, row = claimed
+        try:
+            await running.run(database, policy, files, caller, found, claim, progress)
+        except Lost:
+            continue
+        except BaseException as error:
+            await _break_off(database, found, claim, row.attempts, error)
+            raise
+    return await _done(database, caller, found)
+
+
+async def _stands(database: Database, caller: Caller, found: int) -> bool:
+    async with database.app.begin() as connection:
+        await gate.scope(connection, caller)
+        state = (await connection.execute(select(Import.state).where(Import.id == found))).scalar()
+    return state in running.STEPS
+
+
+async def _break_off(database: Database, found: int, claim: str, attempts: int, error: BaseException) -> None:
+    """Leave nothing of an import that wrote nothing; one that did goes on as a job."""
+    async with database.system.begin() as connection:
+        gone = delete(Import).where(Import.id == found, Import.claim == claim, Import.written == 0)
+        if (await connection.execute(gone)).rowcount:
+            return
+    if isinstance(error, Exception) and not isinstance(error, HubError):
+        await running.finish(database, found, claim, attempts, error)
+
+
+async def _done(database: Database, caller: Caller, found: int) -> Done:
+    async with database.app.begin() as connection:
+        await gate.scope(connection, caller)
+        row = (await connection.execute(select(Import.__table__).where(Import.id == found))).one()
+        faults, warnings = await proposals.faults(connection, found)
+    counts = {name: getattr(row, name) for name in ("total", "created", "updated", "unchanged", "rejected")}
+    return Done(found, faults=faults, warnings=warnings, **counts)

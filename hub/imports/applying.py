@@ -1,0 +1,206 @@
+"""Applying: proposals become students, a part a transaction; a part that was written is never written again."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import clock, gate, placements, problems
+from hub.imports.job import Job, Lost
+from hub.imports.pupils import FAMILY, KEPT, MEMBER, PLAIN
+from hub.models import School
+from hub.terms import ImportMode, ImportState, RowVerdict
+
+PART = 1_000
+"""Rows of a transaction: enough that the cost of a statement does not matter, few enough that nobody waits long."""
+_AT_ONCE = 2
+"""Parts that are written side by side."""
+
+_PARTS = text(
+    """SELECT min(number), max(number), count(*) FROM (
+           SELECT r.number, (row_number() OVER (ORDER BY r.number) - 1) / :size AS part
+           FROM import_rows r JOIN imports i ON i.id = r.import_id
+           WHERE r.import_id = :import AND r.verdict IN ('CREATE', 'UPDATE') AND NOT r.number::integer <@ i.applied
+       ) AS numbered GROUP BY part ORDER BY part"""
+)
+_CHUNK = """SELECT r.* FROM import_rows r
+       WHERE r.import_id = :import AND r.number BETWEEN :first AND :last AND r.verdict = :verdict"""
+_ROWS = text(f"SELECT number, student_id, student_version, changes, before FROM ({_CHUNK}) AS r ORDER BY number")  # noqa: S608
+_CLASHES = text(
+    f"""SELECT count(*) FROM ({_CHUNK}) AS r WHERE EXISTS (
+           SELECT FROM students s WHERE s.school_id = :school
+             AND (s.id_number = r.pupil ->> 'id_number'
+                  OR s.name = r.pupil ->> 'name' AND s.sex = r.pupil ->> 'sex'
+                     AND s.birth_date = (r.pupil ->> 'birth_date')::date
+                     AND (s.id_number IS NULL OR r.pupil ->> 'id_number' IS NULL)))"""  # noqa: S608 -- constants
+)
+_COLUMNS = ", ".join(("name_key", "name_terms", *KEPT))
+_VALUES = ", ".join(f"p.{name}" for name in ("name_key", "name_terms", *KEPT))
+_CREATE = text(
+    f"""WITH issued AS (
+           SELECT r.number, nextval('student_numbers') AS turn FROM ({_CHUNK} ORDER BY r.number) AS r)
+       INSERT INTO students (id, student_number, school_id, class_id, path, grade, school_year, {_COLUMNS})
+       SELECT r.student_id,
+              student_number(CASE WHEN p.id_number IS NULL THEN 'J' ELSE 'L' END, :county, :year, i.turn),
+              c.school_id, c.id, c.path, c.grade, c.school_year, {_VALUES}
+       FROM ({_CHUNK}) AS r JOIN issued i USING (number)
+       JOIN classes c ON c.school_id = :school AND c.official_number = r.class_number AND c.closed IS NULL
+       CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p"""  # noqa: S608 -- constants
+)
+_CREATE_FAMILY = text(
+    f"""INSERT INTO guardians (student_id, position, {", ".join(MEMBER)})
+       SELECT r.student_id, g.position, {", ".join(f"g.{name}" for name in MEMBER)}
+       FROM ({_CHUNK}) AS r CROSS JOIN LATERAL json_populate_recordset(CAST(NULL AS guardians), r.family) AS g"""  # noqa: S608 -- constants
+)
+_UPDATE = text(
+    f"""UPDATE students s SET {", ".join(f"{name} = p.{name}" for name in PLAIN)}, version = s.version + 1,
+               updated_at = now()
+       FROM ({_CHUNK}) AS r CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p
+       WHERE s.id = r.student_id AND s.version = r.student_version"""  # noqa: S608 -- constants
+)
+_WRITTEN = text(
+    """UPDATE imports SET applied = applied + int4multirange(int4range(:first, :last, '[]')), written = written + :many,
+              heartbeat_at = now(),
+              state = CASE WHEN written + :many = created + updated THEN 'APPLIED' ELSE state END,
+              ended_at = CASE WHEN written + :many = created + updated THEN clock_timestamp() END
+       WHERE id = :id AND claim = :claim AND state = 'APPLYING' RETURNING *"""
+)
+
+
+class Changed(Exception):
+    """The register says otherwise than when the rows were judged: they must be judged anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one transaction: the first and the last number, and how many there are to write."""
+
+    first: int
+    last: int
+    many: int
+
+
+async def apply(job: Job) -> None:
+    """Write what is not written yet, two parts side by side. Raises Changed when rows must be judged anew.
+
+    Whoever asked for all or nothing gets one transaction.
+    """
+    size = 2**31 if job.row.mode == ImportMode.ALL_OR_NOTHING else PART
+    async with job.writing() as connection:
+        planned = await connection.execute(_PARTS, {"import": job.id, "size": size})
+        parts = [Part(*row) for row in planned]
+        if not parts:
+            await _end(connection, job)
+            return
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(part: Part) -> None:
+        async with turn:
+            if not failed:
+                await _write(job, part)
+
+    failed: list[BaseException] = []
+    for each in asyncio.as_completed([one(part) for part in parts]):
+        try:
+            await each
+        except (Exception, asyncio.CancelledError) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+async def _write(job: Job, part: Part) -> None:
+    """Write one part. Nobody may form or close classes of the school, or add pupils to it one by one, meanwhile."""
+    async with job.writing() as connection:
+        await connection.execute(select(School.id).where(School.id == job.school.id).with_for_update(read=True))
+        created = await _create(connection, job, part)
+        before, after = await _update(connection, job, part)
+        if created:
+            await problems.detect(connection, created, sound=True)
+        many = {"first": part.first, "last": part.last, "many": part.many}
+        row = (await connection.execute(_WRITTEN, {"id": job.id, "claim": job.claim, **many})).one_or_none()
+        if row is None:
+            raise Lost
+        numbers = await _numbers(connection, created)
+        await _record(connection, job, row, part, before, {"created": numbers, "updated": after})
+    job.state = row.state
+    job.progress(row.written, row.created + row.updated)
+
+
+async def _create(connection: AsyncConnection, job: Job, part: Part) -> list[int]:
+    """Insert the part's new students with their numbers, family, first placement and first version."""
+    chunk = _chunk(job, part, RowVerdict.CREATE)
+    ids = [row.student_id for row in await connection.execute(_ROWS, chunk)]
+    if not ids:
+        return []
+    if (await connection.execute(_CLASHES, chunk | {"school": job.school.id})).scalar_one():
+        raise Changed
+    given = {"school": job.school.id, "county": job.school.territory, "year": clock.today().year}
+    inserted = await connection.execute(_CREATE, chunk | given)
+    if inserted.rowcount != len(ids):  # a class was closed since
+        raise Changed
+    await connection.execute(_CREATE_FAMILY, chunk)
+    await placements.begin(connection, ids, "ENROLMENT")
+    return ids
+
+
+async def _update(connection: AsyncConnection, job: Job, part: Part) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Bring known students' plain data and family up to their rows: what was, and what is now, by student."""
+    chunk = _chunk(job, part, RowVerdict.UPDATE)
+    rows = (await connection.execute(_ROWS, chunk)).all()
+    if not rows:
+        return {}, {}
+    ids = [row.student_id for row in rows]
+    if (await connection.execute(_UPDATE, chunk)).rowcount != len(ids):
+        raise Changed
+    families = [row.student_id for row in rows if FAMILY in row.changes]
+    if families:
+        await connection.execute(text("DELETE FROM guardians WHERE student_id = ANY (:ids)"), {"ids": families})
+        family = text(f"{_CREATE_FAMILY.text} WHERE r.student_id = ANY (:ids)")
+        await connection.execute(family, chunk | {"ids": families})
+    await placements.renew(connection, ids)
+    pupils = text(f"SELECT student_id, pupil FROM ({_CHUNK}) AS r")  # noqa: S608 -- a constant
+    says = {row.student_id: row.pupil for row in await connection.execute(pupils, chunk)}
+    before = {str(row.student_id): {key: row.before[key] for key in row.changes if key != FAMILY} for row in rows}
+    after = {found: {key: says[int(found)][key] for key in was} for found, was in before.items()}
+    return before, after
+
+
+async def _end(connection: AsyncConnection, job: Job) -> None:
+    """End an import of which nothing is left to write."""
+    row = await job.mark(connection)
+    state = ImportState.REFUSED if row.rejected and row.rejected == row.total else ImportState.APPLIED
+    row = await job.mark(connection, state=state, ended_at=clock.now())
+    if not row.written:
+        await _record(connection, job, row, None, {}, {"created": [], "updated": {}})
+
+
+async def _record(
+    connection: AsyncConnection, job: Job, row: Any, part: Part | None, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    facts = {name: getattr(row, name) for name in ("total", "created", "updated", "unchanged", "rejected")}
+    if part is not None and part.many < row.created + row.updated:
+        facts["rows"] = [part.first, part.last]
+    await gate.record(
+        connection,
+        job.caller,
+        "student:import",
+        about=f"import:{job.id}",
+        path=job.school.path,
+        facts=facts,
+        before=before,
+        after=after,
+        event="STUDENTS_IMPORTED",
+    )
+
+
+async def _numbers(connection: AsyncConnection, ids: Sequence[int]) -> list[str]:
+    query = text("SELECT student_number FROM students WHERE id = ANY (:ids) ORDER BY id")
+    return list((await connection.execute(query, {"ids": list(ids)})).scalars()) if ids else []
+
+
+def _chunk(job: Job, part: Part, verdict: RowVerdict) -> dict[str, Any]:
+    return {"import": job.id, "first": part.first, "last": part.last, "verdict": verdict}

@@ -1,0 +1,136 @@
+"""Judging: each row of a workbook against the whole register, and what applying it would do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.imports import pupils
+from hub.imports.proposals import Proposal
+from hub.imports.pupils import Pupils
+from hub.intake.check import Fault, Row
+from hub.intake.sheet import BY_SLOT
+from hub.intake.values import worded
+from hub.models import SchoolClass
+from hub.terms import EnrolmentState, ProblemKind, RowVerdict
+
+_FORESEE = text(
+    """SELECT place, kind FROM foresee(CAST(:number AS text[]), CAST(:name AS text[]), CAST(:sex AS text[]),
+                                       CAST(:born AS date[])) ORDER BY place, kind"""
+)
+_WARNINGS = {
+    ProblemKind.ID_DUPLICATED: ("ID_ALREADY_REGISTERED_USE_TRANSFER", "id_number"),
+    ProblemKind.NAME_SEX_BIRTH: ("SAME_NAME_SEX_BIRTH", "name"),
+}
+
+
+async def classes_of(connection: AsyncConnection, school_id: int) -> dict[str, Any]:
+    """A school's open classes by official number."""
+    query = select(
+        SchoolClass.id, SchoolClass.official_number, SchoolClass.path, SchoolClass.grade, SchoolClass.school_year
+    ).where(SchoolClass.school_id == school_id, SchoolClass.closed.is_(None))
+    return {row.official_number: row for row in await connection.execute(query)}
+
+
+class Bench:
+    """Where the rows of one workbook are judged: what the register says of the school, what the file said before.
+
+    `duplicates` counts new pupils of whom the province's register knows another of the same number or person.
+    """
+
+    def __init__(self, classes: Mapping[str, Any], known: Pupils) -> None:
+        self.classes, self.known = classes, known
+        self.numbers = {row.id: number for number, row in classes.items()}
+        self.letters: dict[str, str] = {}
+        self.new: Pupils = {}
+        self.seen: set[int] = set()
+        self.named: set[str] = set()
+        self.duplicates = 0
+
+    async def judge(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[Proposal]:
+        """The proposals of sound rows, in their order."""
+        meant = [pupils.recognise(self.known, row.values) for row in rows]
+        records = await pupils.records(connection, [known["id"] for known in meant if known])
+        judged = []
+        for row, known in zip(rows, meant, strict=True):
+            self.named.add(row.values["class_number"])
+            old = records.get(known["id"]) if known else None  # none, too, where the pupil has left meanwhile
+            judged.append(self._new(row) if old is None else self._compare(row, old))
+        await self._number(connection, [each for each in judged if each.verdict is RowVerdict.CREATE])
+        return judged
+
+    def missing(self, state: str = EnrolmentState.IN_SCHOOL) -> list[Proposal]:
+        """The pupils on record of the classes named whom no row meant, each as a proposal of its own."""
+        on_record = {pupil["id"]: pupil for pupil in self.known.values()}
+        left_out = [
+            pupil
+            for found, pupil in sorted(on_record.items())
+            if found not in self.seen and pupil["state"] == state and self.numbers.get(pupil["class_id"]) in self.named
+        ]
+        return [
+            Proposal(-place, RowVerdict.MISSING, pupil["name"], self.numbers[pupil["class_id"]], student_id=pupil["id"])
+            for place, pupil in enumerate(left_out, 1)
+        ]
+
+    def _new(self, row: Row) -> Proposal:
+        """The pupil to create from a row of nobody known; refused if the file had the same one before."""
+        twin = pupils.recognise(self.new, row.values)
+        if twin is not None:
+            return self._refused(row, [self._fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"])])
+        if row.values["class_number"] not in self.classes:  # closed since the row was checked
+            named = "、".join(sorted(self.classes)[:10]) or "—"
+            return self._refused(row, [self._fault(row, "class_number", "UNKNOWN_CLASS", classes=named)])
+        pupils.remember(self.new, {"row": row.number, **row.values})
+        return self._proposal(row, RowVerdict.CREATE)
+
+    def _compare(self, row: Row, old: pupils.Pupil) -> Proposal:
+        self.seen.add(old["id"])
+        old["class_number"] = self.numbers.get(old["class_id"])
+        wrong = [key for key in pupils.KEY_DATA if old[key] != row.values[key]]
+        if wrong:
+            return self._refused(row, [self._fault(row, key, "KEY_DATA_DIFFERS") for key in wrong])
+        before = pupils.changed(old, row.values, pupils.family(row))
+        proposal = self._proposal(row, RowVerdict.UPDATE if before else RowVerdict.UNCHANGED)
+        proposal.student_id, proposal.student_version = old["id"], old["version"]
+        if before:
+            proposal.changes, proposal.before = [*before], before
+        return proposal
+
+    async def _number(self, connection: AsyncConnection, created: Sequence[Proposal]) -> None:
+        """Give new pupils their ids, and warn of those whom the province's register knows already."""
+        if not created:
+            return
+        ids = await connection.execute(
+            text("SELECT nextval('students_id_seq') FROM generate_series(1, :many)"), {"many": len(created)}
+        )
+        for proposal, (found,) in zip(created, ids, strict=True):
+            proposal.student_id = found
+        values = [proposal.pupil or {} for proposal in created]
+        asked = {
+            "number": [each["id_number"] for each in values],
+            "name": [each["name"] for each in values],
+            "sex": [each["sex"] for each in values],
+            "born": [each["birth_date"] for each in values],
+        }
+        warned = set()
+        for place, kind in await connection.execute(_FORESEE, asked):
+            key, slot = _WARNINGS[ProblemKind(kind)]
+            proposal = created[place - 1]
+            proposal.faults.append(self._fault(proposal.row, slot, key))
+            warned.add(place)
+        self.duplicates += len(warned)
+
+    def _refused(self, row: Row, faults: list[Fault]) -> Proposal:
+        refused = self._proposal(row, RowVerdict.REFUSE)
+        refused.faults = faults
+        return refused
+
+    def _proposal(self, row: Row, verdict: RowVerdict) -> Proposal:
+        values = row.values
+        return Proposal(row.number, verdict, values["name"], values["class_number"], values, pupils.family(row))
+
+    def _fault(self, row: Row, slot: str, key: str, **named: Any) -> Fault:
+        column = BY_SLOT[slot]
+        value = worded(row.values[slot], column)
+        return Fault(row.number, self.letters.get(slot, column.letter), column.header, slot, key, value, named)

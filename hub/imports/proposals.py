@@ -1,0 +1,150 @@
+"""Proposals: the rows of a workbook as they are kept between being judged and being applied."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.imports.pupils import Pupil
+from hub.intake.check import Fault, Row
+from hub.intake.sheet import BY_SLOT, COLUMNS
+from hub.terms import RowVerdict
+
+_KEPT = text(
+    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, mended, changes,
+                                student_id, student_version, before)
+       SELECT :import, number, verdict, name, class_number, pupil::json, family::json, faults::json, mended::json,
+              string_to_array(changes, ','), student_id, student_version, before::json
+       FROM unnest(CAST(:number AS bigint[]), CAST(:verdict AS text[]), CAST(:name AS text[]),
+                   CAST(:class_number AS text[]), CAST(:pupil AS text[]), CAST(:family AS text[]),
+                   CAST(:faults AS text[]), CAST(:mended AS text[]), CAST(:changes AS text[]),
+                   CAST(:student_id AS bigint[]), CAST(:student_version AS bigint[]), CAST(:before AS text[]))
+         AS r (number, verdict, name, class_number, pupil, family, faults, mended, changes, student_id,
+               student_version, before)
+       ON CONFLICT (import_id, number) DO UPDATE SET verdict = excluded.verdict, faults = excluded.faults,
+           changes = excluded.changes, student_id = excluded.student_id, student_version = excluded.student_version,
+           before = excluded.before"""
+)
+_DAYS = [column.key for column in COLUMNS if column.kind in ("date", "month") and not column.member]
+_DISTANCES = [column.key for column in COLUMNS if column.kind == "distance"]
+_COUNTED = {
+    RowVerdict.CREATE: "created",
+    RowVerdict.UPDATE: "updated",
+    RowVerdict.UNCHANGED: "unchanged",
+    RowVerdict.REFUSE: "rejected",
+    RowVerdict.MISSING: "missing",
+}
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A row of a workbook and what applying it would do; see `hub.models.ImportRow`."""
+
+    number: int
+    verdict: RowVerdict
+    name: str | None = None
+    class_number: str | None = None
+    pupil: Pupil | None = None
+    family: list[Pupil] | None = None
+    faults: list[Fault] = field(default_factory=list)
+    changes: Sequence[str] = ()
+    student_id: int | None = None
+    student_version: int | None = None
+    before: Pupil | None = None
+
+    @property
+    def row(self) -> Row:
+        """The row it came from."""
+        members = [{"number": member["position"], **member} for member in self.family or ()]
+        return Row(self.number, self.pupil or {}, members)
+
+
+async def keep(connection: AsyncConnection, import_id: int, proposals: Sequence[Proposal]) -> None:
+    """Write proposals; a row that was judged before is judged anew."""
+    if not proposals:
+        return
+    columns = {
+        "number": [each.number for each in proposals],
+        "verdict": [each.verdict for each in proposals],
+        "name": [each.name for each in proposals],
+        "class_number": [each.class_number for each in proposals],
+        "pupil": [_json(each.pupil) for each in proposals],
+        "family": [_json(each.family) for each in proposals],
+        "faults": ["[]" if not each.faults else _json([pack(fault) for fault in each.faults]) for each in proposals],
+        "mended": ["[]" for each in proposals],
+        "changes": [",".join(each.changes) for each in proposals],
+        "student_id": [each.student_id for each in proposals],
+        "student_version": [each.student_version for each in proposals],
+        "before": [_json(each.before) for each in proposals],
+    }
+    await connection.execute(_KEPT, {"import": import_id, **columns})
+
+
+async def take(connection: AsyncConnection, import_id: int, after: int, many: int) -> list[Proposal]:
+    """The next rows after a number that could be judged and are not applied, for being judged anew."""
+    found = await connection.execute(
+        text(
+            """SELECT r.number, r.verdict, r.name, r.class_number, r.pupil, r.family, r.student_id
+               FROM import_rows r JOIN imports i ON i.id = r.import_id
+               WHERE r.import_id = :import AND r.number > :after AND r.pupil IS NOT NULL
+                 AND NOT r.number::integer <@ i.applied
+               ORDER BY r.number LIMIT :many"""
+        ),
+        {"import": import_id, "after": after, "many": many},
+    )
+    return [_taken(row) for row in found]
+
+
+async def tally(connection: AsyncConnection, import_id: int) -> dict[str, int]:
+    """How many rows have each verdict, by the name of the import's count."""
+    found = await connection.execute(
+        text("SELECT verdict, count(*) FROM import_rows WHERE import_id = :import GROUP BY verdict"),
+        {"import": import_id},
+    )
+    return dict.fromkeys(_COUNTED.values(), 0) | {_COUNTED[RowVerdict(verdict)]: many for verdict, many in found}
+
+
+async def faults(connection: AsyncConnection, import_id: int) -> tuple[list[Fault], list[Fault]]:
+    """What was found in the rows, row by row: the faults of those refused, the warnings of the others."""
+    found = await connection.execute(
+        text(
+            """SELECT number, verdict = 'REFUSE' AS refused, faults FROM import_rows
+               WHERE import_id = :import AND faults::text <> '[]' ORDER BY number"""
+        ),
+        {"import": import_id},
+    )
+    told: tuple[list[Fault], list[Fault]] = ([], [])
+    for number, refused, packed in found:
+        told[0 if refused else 1].extend(unpack(number, each) for each in packed)
+    return told
+
+
+def pack(fault: Fault) -> list[Any]:
+    """What a row keeps of a fault: column letter, slot, rule, what the cell says, what the text names."""
+    return [fault.column, fault.slot, fault.key, fault.value, dict(fault.values)]
+
+
+def unpack(row: int, packed: Sequence[Any]) -> Fault:
+    """The fault again."""
+    column, slot, key, value, named = packed
+    return Fault(row, column, BY_SLOT[slot].header, slot, key, value, named)
+
+
+def _taken(row: Any) -> Proposal:
+    pupil = dict(row.pupil)
+    for key in _DAYS:
+        pupil[key] = date.fromisoformat(pupil[key]) if pupil[key] else None
+    for key in _DISTANCES:
+        pupil[key] = Decimal(pupil[key]) if pupil[key] else None
+    return Proposal(
+        row.number, RowVerdict(row.verdict), row.name, row.class_number, pupil, row.family, student_id=row.student_id
+    )
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value, default=str).decode()

@@ -1,0 +1,121 @@
+"""Reading: a workbook's rows are checked in another process, judged as they come, and kept as proposals."""
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import clock, names
+from hub.errors import BadInput
+from hub.files import Files
+from hub.imports import proposals, pupils
+from hub.imports.job import Job
+from hub.imports.judging import Bench, classes_of
+from hub.imports.proposals import Proposal
+from hub.intake import workbook
+from hub.intake.check import Checked
+from hub.terms import ImportMode, ImportState, RowVerdict
+
+
+async def read(job: Job, files: Files) -> None:
+    """Read and judge the whole workbook, then decide how the import goes on.
+
+    Begun anew after a process died: what it had kept is dropped first. Raises BadInput and TooLarge for what is wrong
+    with the file.
+    """
+    data = await files.get(job.key)
+    async with job.writing() as connection:
+        await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
+        await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
+        bench = Bench(await classes_of(connection, job.school.id), await pupils.of_school(connection, job.school.id))
+    done = 0
+    async with aclosing(_examine(job, bench, data)) as parts:
+        async for part in parts:
+            done += part.total
+            async with job.writing() as connection:
+                await _keep(connection, job, bench, part)
+                await job.mark(connection, read=done, total=done + part.coming, weight=done + part.coming)
+            job.progress(done, done + part.coming)
+    if not done:
+        raise BadInput("NO_ROWS")
+    async with job.writing() as connection:
+        if job.row.whole:
+            await proposals.keep(connection, job.id, bench.missing())
+        await decide(connection, job, duplicates=bench.duplicates)
+
+
+def _examine(job: Job, bench: Bench, data: bytes) -> AsyncGenerator[Checked]:
+    settings = job.database.settings
+    return workbook.examine(
+        data,
+        workbook.Limits(size=settings.upload_limit, rows=settings.row_limit),
+        school_code=job.school.code,
+        class_numbers=list(bench.classes),
+        today=clock.today(),
+        ready=_derive,
+    )
+
+
+def _derive(part: Checked) -> None:
+    """Give the rows what the register keeps besides: by what a name is sorted and found."""
+    for row in part.rows:
+        name = row.values["name"]
+        row.values |= {"name_key": names.name_key(name), "name_terms": names.name_terms(name)}
+
+
+async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Checked) -> None:
+    bench.letters |= part.letters
+    judged = await bench.judge(connection, part.rows)
+    refused: dict[int, Proposal] = {}
+    for fault in part.faults:
+        refused.setdefault(fault.row, Proposal(fault.row, RowVerdict.REFUSE)).faults.append(fault)
+    await proposals.keep(connection, job.id, [*judged, *refused.values()])
+
+
+async def judge_again(job: Job) -> None:
+    """Judge what is not applied yet anew, because the register has changed since; then decide as at first."""
+    async with job.writing() as connection:
+        bench = Bench(await classes_of(connection, job.school.id), await pupils.of_school(connection, job.school.id))
+    after = 0
+    while True:
+        async with job.writing() as connection:
+            taken = await proposals.take(connection, job.id, after, 1_000)
+            if not taken:
+                break
+            after = taken[-1].number
+            await proposals.keep(connection, job.id, await bench.judge(connection, [each.row for each in taken]))
+            await job.mark(connection)
+    async with job.writing() as connection:
+        await decide(connection, job, duplicates=bench.duplicates)
+
+
+async def decide(connection: AsyncConnection, job: Job, *, duplicates: int) -> None:
+    """Count the verdicts, and say how the import goes on: applied, held for a leader, or at its end."""
+    counts = await proposals.tally(connection, job.id)
+    row = await job.mark(connection, duplicates=duplicates, **counts)
+    held = [] if row.confirmed_by or row.written else _held_for(job, row)
+    state = _next(row, held)
+    ended = None if state in (ImportState.APPLYING, ImportState.HELD) else clock.now()
+    await job.mark(connection, state=state, held_for=held, ended_at=ended)
+
+
+def _next(row: Any, held: list[str]) -> ImportState:
+    if row.mode == ImportMode.JUDGE_ONLY:
+        return ImportState.JUDGED
+    if row.mode == ImportMode.ALL_OR_NOTHING and row.rejected:
+        return ImportState.REFUSED
+    return ImportState.HELD if held else ImportState.APPLYING
+
+
+def _held_for(job: Job, row: Any) -> list[str]:
+    """The thresholds that the batch exceeds; a handful of rows never does."""
+    settings = job.database.settings
+    least, told = settings.import_threshold_rows, []
+    if row.duplicates > max(least, math.floor(settings.import_duplicate_share * row.total)):
+        told.append("DUPLICATES")
+    if row.missing > max(least, math.floor(settings.import_leaver_share * (row.missing + row.total - row.created))):
+        told.append("LEAVERS")
+    return told
