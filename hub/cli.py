@@ -1,9 +1,11 @@
 """The command `hub`: what an operator and a clerk do from a terminal."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,7 +20,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, migrate, outbox, path_check, seed, workers
+from hub import backfill, counts, demo, migrate, outbox, path_check, seed, worker, workers
 from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
 from hub.fuzz import command as fuzz
@@ -89,6 +91,22 @@ def serve(port: Port = None, processes: Workers = None) -> None:
     look(port)
     with database(processes) as settings:
         run(replace(settings, port=port or settings.port))
+
+
+@app.command(name="worker")
+def worker_(attached: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
+    """处理导入队列 Work on queued imports until Ctrl-C, beside `hub serve` or on another machine."""
+    if attached:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+        worker.main(Settings.read())
+        return
+    with database() as settings:
+        worker.main(settings)
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @app.command(name="sample")

@@ -98,6 +98,15 @@ class Settings:
                 values[knob_.name] = _parse(name, environment[name], type(knob_.default))
         return cls(**(values | overrides))
 
+    def environment(self) -> dict[str, str]:
+        """The variables that make another process's settings these: of every knob that is not at its default."""
+        told = {knob_: getattr(self, knob_.name) for knob_ in fields(self)}
+        return {
+            f"HUB_{knob_.name.upper()}": str(int(value) if isinstance(value, bool) else value)
+            for knob_, value in told.items()
+            if value != knob_.default
+        }
+
 
 def _parse(name: str, text: str, kind: type) -> Any:
     try:

@@ -4,7 +4,11 @@ import gc
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import structlog
@@ -19,6 +23,8 @@ from hub.settings import Settings
 
 log = structlog.get_logger("hub")
 
+_LOOK, _PAUSE, _GRACE = 0.2, 1.0, 8.0
+"""Seconds between two looks at a worker of the queue, before a new one, and until one that should end is made to."""
 _PATIENCE = 60
 """Seconds a worker may leave its supervisor without an answer, which a starting one on a busy machine does."""
 
@@ -29,6 +35,11 @@ class Failed(Exception):
 
 def serve(settings: Settings) -> None:
     """Serve until a signal. Raises Failed when workers cannot start."""
+    with employing(settings):
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     several = settings.workers > 1
     config = uvicorn.Config(
         partial(_worker if several else _application, settings),
@@ -51,6 +62,43 @@ def serve(settings: Settings) -> None:
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise Failed
+
+
+@contextmanager
+def employing(settings: Settings) -> Iterator[None]:
+    """Keep the processes running that work on queued imports, while the block runs."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=_keep, args=(settings, stop)) for _ in range(settings.import_workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _keep(settings: Settings, stop: threading.Event) -> None:
+    """Run a worker of the queue, and a new one when it ends. It ends by itself when its input closes: when we die."""
+    command = [sys.executable, "-m", "hub", "worker", "--attached"]
+    while not stop.is_set():
+        process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | settings.environment()
+        )
+        while process.poll() is None and not stop.wait(_LOOK):
+            pass
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        elif not stop.wait(_PAUSE):
+            log.warning("import worker replaced", pid=process.pid, ended=process.returncode)
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 class _Supervisor(Multiprocess):

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from hub import imports
+from hub.imports import applying, reading
 from hub.intake.sheet import COLUMNS
 from tests.desk import (
     BORN,
@@ -256,7 +256,7 @@ async def test_an_error_in_the_middle_leaves_nothing(
 ) -> None:
     file = await upload(desk.http, desk.province.tokens["schoolA1"], make_workbook(make_row(1), make_row(2)))
     before = await dump(system, (*REGISTER, *RECORDS))
-    monkeypatch.setattr(imports.placements, "_FIRST", text("SELECT 1 / 0 WHERE CAST(:day AS date) IS NOT NULL"))
+    monkeypatch.setattr(applying.placements, "_FIRST", text("SELECT 1 / 0 WHERE CAST(:day AS date) IS NOT NULL"))
     answer = await desk.ask("schoolA1", IMPORT, {"file": file, "school": SCHOOL})
     assert code_of(answer) == ("INTERNAL", "INTERNAL")
     assert await dump(system, (*REGISTER, *RECORDS)) == before
@@ -271,7 +271,7 @@ async def test_an_error_at_the_very_end_leaves_nothing(
     async def record(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"the secret {make_row(1)['name']}")
 
-    monkeypatch.setattr(imports.gate, "record", record)
+    monkeypatch.setattr(applying.gate, "record", record)
     answer = await desk.ask("schoolA1", IMPORT, {"file": file, "school": SCHOOL})
     assert code_of(answer) == ("INTERNAL", "INTERNAL")
     assert make_row(1)["name"] not in str(answer)
@@ -308,12 +308,23 @@ async def test_an_import_leaves_one_audit_entry_its_values_and_one_event(
     assert int(event["told"]) % 2**32 == int(written)
 
 
+async def test_the_same_file_five_times_at_once_is_one_import(desk: Desk, system: asyncpg.Connection) -> None:
+    data = make_workbook(*(make_row(n) for n in range(1, 9)), make_nameless(9))
+    answers = await asyncio.gather(*(desk.answer(data) for _ in range(5)))
+    payloads = [answer["data"]["importWorkbook"] for answer in answers]
+    assert list(map(counts, payloads)) == [(9, 9, 0, 0, 0)] * 5
+    assert len({payload["import"]["id"] for payload in payloads}) == 1
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 9
+
+
 async def test_of_five_imports_at_once_one_creates_and_the_others_find_nothing_new(
     desk: Desk, system: asyncpg.Connection
 ) -> None:
     rows = [make_row(n) for n in range(1, 9)] + [make_nameless(9)]
-    payloads = await asyncio.gather(*(desk.bring(*rows) for _ in range(5)))
-    assert sorted(map(counts, payloads)) == [(9, 0, 0, 9, 0)] * 4 + [(9, 9, 0, 0, 0)]
+    files = [make_workbook(*rows, make_row(100 + n, sex="无")) for n in range(5)]
+    answers = await asyncio.gather(*(desk.answer(data) for data in files))
+    payloads = [answer["data"]["importWorkbook"] for answer in answers]
+    assert sorted(map(counts, payloads)) == [(10, 0, 0, 9, 1)] * 4 + [(10, 9, 0, 0, 1)]
     assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 9
     assert await system.fetchval("SELECT count(*) FROM guardians WHERE name = '王建国'") == 9
 
@@ -332,14 +343,14 @@ async def test_what_is_revoked_between_check_and_write_is_refused(
 ) -> None:
     file = await upload(desk.http, province.tokens["schoolA1"], make_workbook(make_row(1)))
     before = await dump(system, (*REGISTER, "imports", "outbox"))
-    examine = imports._examine
+    examine = reading._examine
 
     async def slowly(*given: Any) -> Any:
-        checked = await examine(*given)
-        await system.execute(revocation, province.accounts["schoolA1"])
-        return checked
+        async for part in examine(*given):
+            await system.execute(revocation, province.accounts["schoolA1"])
+            yield part
 
-    monkeypatch.setattr(imports, "_examine", slowly)
+    monkeypatch.setattr(reading, "_examine", slowly)
     answer = await desk.ask("schoolA1", IMPORT, {"file": file, "school": SCHOOL})
     assert code_of(answer)[0] == "UNAUTHENTICATED"
     assert await dump(system, (*REGISTER, "imports", "outbox")) == before
@@ -378,14 +389,13 @@ async def upload_as(desk: Desk, caller: str, role: str, data: bytes) -> str:
 async def test_a_class_closed_between_check_and_write_is_a_fault_of_the_row(
     desk: Desk, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    examine = imports._examine
+    judge = reading.decide
 
-    async def slowly(*given: Any) -> Any:
-        parts = await examine(*given)
+    async def slowly(connection: Any, job: Any, **found: Any) -> None:
+        await judge(connection, job, **found)
         await system.execute("UPDATE classes SET closed = CURRENT_DATE WHERE official_number = '2000002'")
-        return parts
 
-    monkeypatch.setattr(imports, "_examine", slowly)
+    monkeypatch.setattr(reading, "decide", slowly)
     payload = await desk.bring(make_row(1), make_row(2, class_number="2000002"))
     assert counts(payload) == (2, 1, 0, 0, 1)
     assert [(f["row"], f["column"], f["code"]) for f in payload["faults"]] == [(3, "P", "UNKNOWN_CLASS")]

@@ -438,6 +438,7 @@ class _Planting:
                 file_id=file,
                 school_id=school["id"],
                 account_id=self.accounts[0],
+                acting_id=self.accounts[0],
                 path=school["path"],
                 queue=school["path"].split(".")[0],
                 sha256="0",

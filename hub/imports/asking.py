@@ -12,7 +12,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, NotFound
 from hub.gate import Once
-from hub.models import File, Import, School
+from hub.models import File, Import, ImportRow, School
 from hub.terms import ImportMode, ImportState
 from policies import Action, Policy
 
@@ -70,6 +70,7 @@ async def _queue(
         "file_id": file_id,
         "school_id": school.id,
         "account_id": caller.account.id,
+        "acting_id": caller.account.id,
         "role": caller.role,
         "path": school.path,
         "queue": school.path.split(".")[0],
@@ -148,7 +149,12 @@ async def undo(database: Database, policy: Policy, caller: Caller, request: Once
         _must_be(row, ImportState.APPLIED)
         if not row.written:
             raise Conflict("IMPORT_STATE", state=row.state)
-        await _set(connection, row, state=ImportState.UNDOING, undone_by=caller.account.id, ended_at=None, attempts=0)
+        rows = select(ImportRow.number).where(ImportRow.import_id == row.id).limit(1)
+        if (await connection.execute(rows)).scalar() is None:
+            raise Conflict("IMPORT_EXPIRED")
+        me, undoing = caller.account.id, ImportState.UNDOING
+        values = {"undone_by": me, "acting_id": me, "role": caller.role, "ended_at": None, "attempts": 0}
+        await _set(connection, row, state=undoing, **values)
 
     return await _change(database, policy, caller, request, import_id, Action.DELETE, change)
 

@@ -33,7 +33,7 @@ _FIRST_OF_SCHOOL = """NOT EXISTS (SELECT FROM imports o WHERE o.school_id = i.sc
                     AND o.state IN ('QUEUED', 'READING', 'APPLYING', 'UNDOING'))"""
 _CLAIM = """UPDATE imports SET claim = :claim, heartbeat_at = now(), attempts = attempts + 1,
                    started_at = coalesce(started_at, now())
-            WHERE id = ({}) RETURNING id, account_id, role, path, attempts"""
+            WHERE id = ({}) RETURNING id, acting_id, role, path, attempts"""
 _NEXT = text(
     _CLAIM.format(
         f"""SELECT i.id FROM imports i JOIN import_order() o ON o.id = i.id
@@ -50,7 +50,7 @@ _THIS = text(
 
 
 async def claim_next(database: Database, most: int) -> Any:
-    """Claim the next job of at most so many rows: its id, claim, account, role, path; None if there is none."""
+    """Claim the next job of at most so many rows: its claim, and of its row id, acting account, role, path, attempts; None if there is none."""
     return await _claim(database, _NEXT, most=most)
 
 
@@ -81,7 +81,18 @@ async def release(database: Database, import_id: int, claim: str, **values: Any)
         await connection.execute(query, {"id": import_id, "claim": claim, **values})
 
 
+async def clear(database: Database, days: int) -> int:
+    """Drop the rows of imports that ended so many days ago; how many. The imports themselves stay."""
+    query = text(
+        """DELETE FROM import_rows WHERE import_id IN (
+               SELECT id FROM imports WHERE ended_at < now() - make_interval(days => :days)
+                 AND state NOT IN ('QUEUED', 'READING', 'HELD', 'APPLYING', 'UNDOING'))"""
+    )
+    async with database.system.begin() as connection:
+        return (await connection.execute(query, {"days": days})).rowcount
+
+
 def acting(row: Any) -> Caller:
     """The person a job acts for, at the job's school and nowhere else; without a session: the grant is what counts."""
-    account = Account(row.account_id, 0, "", "", must_change_password=False, expires_at=clock.now(), grants=())
+    account = Account(row.acting_id, 0, "", "", must_change_password=False, expires_at=clock.now(), grants=())
     return Caller(account, row.role, (row.path,), ())

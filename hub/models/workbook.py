@@ -17,7 +17,8 @@ OPEN = "state IN ('QUEUED', 'READING', 'HELD', 'APPLYING')"
 class Import(Base):
     """One workbook on its way into the register (导入): a job, and what became of its rows.
 
-    It acts for `account_id` under `role`, whose grant is looked up again whenever it writes. `queue` is the county (or
+    `account_id` asked for it. It acts for `acting_id` under `role`, whose grant is looked up again whenever it writes:
+    for who asked for it, or for its being undone. `queue` is the county (or
     city) whose jobs it waits among, `weight` its rows as far as known, `whole` whether the workbook says it lists all
     pupils of its classes. A process that works on it holds `claim` and tells so by `heartbeat_at`; a claim whose heart
     has stopped is taken over. `applied` are the Excel rows that are in the register, a range for each transaction.
@@ -46,6 +47,7 @@ class Import(Base):
     file_id: Mapped[int] = mapped_column(ForeignKey("files.id"))
     school_id: Mapped[int] = mapped_column(ForeignKey("schools.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    acting_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     role: Mapped[str] = mapped_column(server_default="school_administrator")
     path: Mapped[Ordered]
     queue: Mapped[Ordered]

@@ -133,15 +133,17 @@ def _widen() -> None:
     for name in ("queue", "sha256"):
         collation = "C" if name == "queue" else None
         op.add_column("imports", sa.Column(name, sa.Text(collation=collation), nullable=True))
+    op.add_column("imports", sa.Column("acting_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_imports_acting_id_accounts"), "imports", "accounts", ["acting_id"], ["id"])
     op.add_column("imports", sa.Column("role", sa.Text(), server_default="school_administrator", nullable=False))
     op.add_column("imports", sa.Column("mode", sa.Text(), server_default="SOUND_ROWS", nullable=False))
     op.add_column("imports", sa.Column("whole", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("imports", sa.Column("weight", sa.BigInteger(), server_default="0", nullable=False))
     op.execute(
-        """UPDATE imports SET queue = split_part(path, '.', 1), weight = total,
+        """UPDATE imports SET queue = split_part(path, '.', 1), weight = total, acting_id = account_id,
            sha256 = (SELECT f.sha256 FROM files f WHERE f.id = file_id)"""
     )
-    for name in ("queue", "sha256"):
+    for name in ("queue", "sha256", "acting_id"):
         op.alter_column("imports", name, nullable=False)
     op.alter_column("imports", "weight", server_default=None)
     for name in ("total", "created", "updated", "unchanged", "rejected"):

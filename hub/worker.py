@@ -1,0 +1,124 @@
+"""The worker: a process beside the serving ones that works on queued imports, so that reading workbooks slows nobody.
+
+It works on two jobs at a time, of which one is always small: so a small workbook never waits for a big one. Any number
+of workers on any machines share the queue; one that dies is noticed by its silence, and its job is taken over.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import structlog
+
+import policies
+from hub.db import Database
+from hub.errors import HubError
+from hub.files import Files
+from hub.imports import queue, running
+from hub.imports.job import Lost
+from hub.settings import Settings
+from policies import Policy
+
+log = structlog.get_logger("hub")
+
+SMALL = 2_000
+"""Rows up to which a job is small."""
+_ANY = 2**62
+_REST = 0.25
+_CLEAR_EVERY = 3600.0
+_STATEMENT = 600.0
+_NICE = 5
+
+
+class Worker:
+    """Works on the queue with the means of one process."""
+
+    def __init__(self, database: Database, files: Files) -> None:
+        self.database, self.files = database, files
+        self._policy: tuple[int, Policy] | None = None
+
+    async def work(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lane(_ANY))
+            group.create_task(self._lane(SMALL))
+            group.create_task(self._tidy())
+
+    async def drain(self) -> int:
+        """Work until nothing waits; how many jobs were worked on."""
+        done = 0
+        while await self.one(_ANY):
+            done += 1
+        return done
+
+    async def one(self, most: int) -> bool:
+        """Work on the next job of at most so many rows; False if there is none."""
+        claimed = await queue.claim_next(self.database, most)
+        if claimed is None:
+            return False
+        claim, row = claimed
+        try:
+            if row.attempts > queue.ATTEMPTS:
+                raise HubError("IMPORT_BROKE_OFF")
+            policy = await self._policy_in_force()
+            await running.run(self.database, policy, self.files, queue.acting(row), row.id, claim)
+        except Lost:
+            log.warning("import taken over", id=row.id)
+        except asyncio.CancelledError:
+            await asyncio.shield(queue.release(self.database, row.id, claim, attempts=row.attempts - 1))
+            raise
+        except Exception as error:
+            if not isinstance(error, HubError):
+                log.error("import broke off", id=row.id, kind=type(error).__name__, attempt=row.attempts)
+            await running.finish(self.database, row.id, claim, row.attempts, error)
+        return True
+
+    async def _lane(self, most: int) -> None:
+        while True:
+            try:
+                worked = await self.one(most)
+            except Exception as error:
+                log.warning("queue not read", kind=type(error).__name__)
+                worked = False
+            if not worked:
+                await asyncio.sleep(_REST)
+
+    async def _tidy(self) -> None:
+        while True:
+            with suppress(Exception):
+                await queue.clear(self.database, self.database.settings.import_days)
+            await asyncio.sleep(_CLEAR_EVERY)
+
+    async def _policy_in_force(self) -> Policy:
+        async with self.database.reading() as connection:
+            newest, text = await connection.fetchrow("SELECT id, text FROM policy_versions ORDER BY id DESC LIMIT 1")
+        if self._policy is None or self._policy[0] != newest:
+            self._policy = newest, policies.load(text)
+        return self._policy[1]
+
+
+@asynccontextmanager
+async def employed(settings: Settings) -> AsyncIterator[Worker]:
+    """A worker with pools of its own, whose statements may take as long as a big workbook needs."""
+    async with Database(replace(settings, statement_timeout=_STATEMENT, write_pool=8, read_pool=2)) as database:
+        yield Worker(database, Files(settings.home / "files"))
+
+
+def main(settings: Settings) -> None:
+    """Work until a signal; what is under way is let go of at once, and taken up by the next."""
+    with suppress(OSError):
+        os.nice(_NICE)
+    asyncio.run(_until_signal(settings))
+
+
+async def _until_signal(settings: Settings) -> None:
+    async with employed(settings) as worker:
+        task = asyncio.create_task(worker.work())
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(each, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
