@@ -31,7 +31,6 @@ R = models.ImportRow
 @graph(
     models.ImportRow,
     "import",
-    owner=R.import_id,
     key=("import_id", "number"),
     order=("number",),
     sorts={"NUMBER": Sort("number", "Row by row (按行号)."), "VERDICT": Sort("verdict", "By verdict (按判定).")},
@@ -86,7 +85,11 @@ class Import(Node):
     created_at: datetime | None = column(I.created_at, "When it was asked for (提交时间).")
     ended_at: datetime | None = column(I.ended_at, "When it came to its end (结束时间).")
     rows: Connection[ImportRow] | None = connection(
-        "ImportRow", Kind.OWNED, lambda job, row: row.c.import_id == job.c.id, "Its rows, one by one (导入行)."
+        "ImportRow",
+        Kind.OWNED,
+        lambda job, row: row.c.import_id == job.c.id,
+        "Its rows, one by one (导入行).",
+        order=("number",),
     )
 
 

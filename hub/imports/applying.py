@@ -29,13 +29,14 @@ _PARTS = text(
 _CHUNK = """SELECT r.* FROM import_rows r
        WHERE r.import_id = :import AND r.number BETWEEN :first AND :last AND r.verdict = :verdict"""
 _ROWS = text(f"SELECT number, student_id, student_version, changes, before FROM ({_CHUNK}) AS r ORDER BY number")  # noqa: S608
+_OF_SCHOOL = "SELECT FROM students s WHERE s.school_id = :school"
 _CLASHES = text(
-    f"""SELECT count(*) FROM ({_CHUNK}) AS r WHERE EXISTS (
-           SELECT FROM students s WHERE s.school_id = :school
-             AND (s.id_number = r.pupil ->> 'id_number'
-                  OR s.name = r.pupil ->> 'name' AND s.sex = r.pupil ->> 'sex'
-                     AND s.birth_date = (r.pupil ->> 'birth_date')::date
-                     AND (s.id_number IS NULL OR r.pupil ->> 'id_number' IS NULL)))"""  # noqa: S608 -- constants
+    f"""WITH chunk AS MATERIALIZED (
+           SELECT p.id_number, p.name, p.sex, p.birth_date
+           FROM ({_CHUNK}) AS r CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p)
+       SELECT (SELECT count(*) FROM chunk c WHERE EXISTS ({_OF_SCHOOL} AND s.id_number = c.id_number))
+            + (SELECT count(*) FROM chunk c WHERE EXISTS ({_OF_SCHOOL} AND s.name = c.name AND s.sex = c.sex
+                   AND s.birth_date = c.birth_date AND (s.id_number IS NULL OR c.id_number IS NULL)))"""  # noqa: S608 -- constants
 )
 _COLUMNS = ", ".join(("name_key", "name_terms", *KEPT))
 _VALUES = ", ".join(f"p.{name}" for name in ("name_key", "name_terms", *KEPT))

@@ -30,7 +30,7 @@ class Lost(Exception):
 class Job:
     """An import claimed by this process; it acts for `caller`, whose right is looked up again in every transaction.
 
-    `row` is the import, `school` its school, `key` the workbook's key in the file store. `progress` is told how many
+    `row` is the import, `school` its school, `key` the workbook's key in the file store if it is the caller's own. `progress` is told how many
     rows are done and how many there are.
     """
 
@@ -40,7 +40,7 @@ class Job:
     claim: str
     row: Any
     school: Any
-    key: str
+    key: str | None
     progress: Progress = unseen
     state: str = field(init=False)
 
@@ -83,5 +83,5 @@ async def load(
         raise Conflict("IMPORT_GONE")
     query = select(School.id, School.code, School.path, School.territory).where(School.id == row.school_id)
     school = (await connection.execute(query)).one()
-    key = (await connection.execute(select(File.key).where(File.id == row.file_id))).scalar_one()
+    key = (await connection.execute(select(File.key).where(File.id == row.file_id))).scalar()
     return Job(database, policy, caller, claim, row, school, key)

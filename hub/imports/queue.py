@@ -50,7 +50,10 @@ _THIS = text(
 
 
 async def claim_next(database: Database, most: int) -> Any:
-    """Claim the next job of at most so many rows: its claim, and of its row id, acting account, role, path, attempts; None if there is none."""
+    """Claim the next job of at most so many rows: the claim, and the job's id, acting account, role, path, attempts.
+
+    None if there is none.
+    """
     return await _claim(database, _NEXT, most=most)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, names
-from hub.errors import BadInput
+from hub.errors import BadInput, NotFound
 from hub.files import Files
 from hub.imports import proposals, pupils
 from hub.imports.job import Job
@@ -26,6 +26,8 @@ async def read(job: Job, files: Files) -> None:
     Begun anew after a process died: what it had kept is dropped first. Raises BadInput and TooLarge for what is wrong
     with the file.
     """
+    if job.key is None:
+        raise NotFound
     data = await files.get(job.key)
     async with job.writing() as connection:
         await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)

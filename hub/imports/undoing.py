@@ -22,7 +22,7 @@ _ROWS = text(
          AND r.undone IS NULL ORDER BY r.number LIMIT :many"""
 )
 _GONE = text("SELECT undo_created(:import, :ids)")
-_LATER = text("SELECT changed_since('student:' || CAST(:id AS text), 1)")
+_LATER = text("SELECT changed_since(:about, 1)")
 _RESTORE = text(
     f"""UPDATE students s SET {", ".join(f"{name} = p.{name}" for name in PLAIN)}, version = s.version + 1,
                updated_at = now()
@@ -71,7 +71,7 @@ async def _uncreate(connection: AsyncConnection, job: Job, rows: Sequence[Any]) 
 
 
 async def _edited(connection: AsyncConnection, student_id: int) -> list[str]:
-    fields = (await connection.execute(_LATER, {"id": student_id})).scalar_one()
+    fields = (await connection.execute(_LATER, {"about": f"student:{student_id}"})).scalar_one()
     return list(fields) or [_UNKNOWN_EDIT]
 
 

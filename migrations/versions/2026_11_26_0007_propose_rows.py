@@ -139,10 +139,12 @@ def _widen() -> None:
     op.add_column("imports", sa.Column("mode", sa.Text(), server_default="SOUND_ROWS", nullable=False))
     op.add_column("imports", sa.Column("whole", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("imports", sa.Column("weight", sa.BigInteger(), server_default="0", nullable=False))
+    op.execute("SET ROLE hub_system")  # the owner sees no rows
     op.execute(
         """UPDATE imports SET queue = split_part(path, '.', 1), weight = total, acting_id = account_id,
            sha256 = (SELECT f.sha256 FROM files f WHERE f.id = file_id)"""
     )
+    op.execute("SET ROLE hub_owner")
     for name in ("queue", "sha256", "acting_id"):
         op.alter_column("imports", name, nullable=False)
     op.alter_column("imports", "weight", server_default=None)
@@ -230,7 +232,9 @@ def downgrade() -> None:
         op.execute("SET ROLE hub_owner")
     op.drop_table("import_rows")
     op.execute("REVOKE UPDATE, DELETE ON imports FROM hub_app")
+    op.execute("SET ROLE hub_system")
     op.execute("DELETE FROM imports WHERE state NOT IN ('APPLIED', 'REFUSED')")
+    op.execute("SET ROLE hub_owner")
     for name in ("ix_imports_ended_at", "ix_imports_waiting", "uq_imports_open"):
         op.drop_index(name, "imports")
     for name in (
