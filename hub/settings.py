@@ -56,6 +56,7 @@ class Settings:
         10, "Duplicates or missing pupils up to which an import never waits for a leader."
     )
     import_workers: int = knob(1, "Processes that work on queued imports beside `hub serve`; 0 leaves it to others.")
+    import_part: int = knob(1_000, "Rows of one transaction of an import.")
     import_days: int = knob(60, "Days that the rows of an import are kept after its end, and can be undone.")
     attendance_days: int = knob(30, "Days back that attendance may still be marked.")
     page_limit: int = knob(200, "Nodes of one page of a connection.")

@@ -14,8 +14,6 @@ from hub.imports.pupils import FAMILY, KEPT, MEMBER, PLAIN
 from hub.models import School
 from hub.terms import ImportMode, ImportState, RowVerdict
 
-PART = 1_000
-"""Rows of a transaction: enough that the cost of a statement does not matter, few enough that nobody waits long."""
 _AT_ONCE = 2
 """Parts that are written side by side."""
 
@@ -89,7 +87,7 @@ async def apply(job: Job) -> None:
 
     Whoever asked for all or nothing gets one transaction.
     """
-    size = 2**31 if job.row.mode == ImportMode.ALL_OR_NOTHING else PART
+    size = 2**31 if job.row.mode == ImportMode.ALL_OR_NOTHING else job.database.settings.import_part
     async with job.writing() as connection:
         planned = await connection.execute(_PARTS, {"import": job.id, "size": size})
         parts = [Part(*row) for row in planned]

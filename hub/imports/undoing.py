@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, gate, placements
 from hub.imports import pupils
-from hub.imports.applying import PART
 from hub.imports.job import Job
 from hub.imports.pupils import FAMILY, MEMBER, PLAIN, Pupil
 from hub.terms import ImportState, RowVerdict, Undoing
@@ -46,7 +45,9 @@ async def undo(job: Job) -> None:
     """Take back everything that nobody edited since, a part a transaction; then the import is UNDONE."""
     while True:
         async with job.writing(Action.DELETE) as connection:
-            rows = (await connection.execute(_ROWS, {"import": job.id, "many": PART})).all()
+            rows = (
+                await connection.execute(_ROWS, {"import": job.id, "many": job.database.settings.import_part})
+            ).all()
             if not rows:
                 await job.mark(connection, state=ImportState.UNDONE, ended_at=clock.now())
                 return
