@@ -166,8 +166,16 @@ class StartImportInput:
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
-@strawberry.input(description="An import (导入批次).")
-class ImportInput:
+@strawberry.input(description="An import to withdraw (取消导入).")
+class CancelImportInput:
+    """Which import."""
+
+    import_id: strawberry.ID = strawberry.field(description="The import (导入批次).")
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+
+
+@strawberry.input(description="An import to take back (撤销导入).")
+class UndoImportInput:
     """Which import."""
 
     import_id: strawberry.ID = strawberry.field(description="The import (导入批次).")
@@ -335,7 +343,7 @@ class WorkbookMutation:
     async def cancel_import(
         self,
         info: HubInfo,
-        input: Annotated[ImportInput, argument("Which import (批次).")],  # noqa: A002 -- GraphQL's word
+        input: Annotated[CancelImportInput, argument("Which import (批次).")],  # noqa: A002 -- GraphQL's word
     ) -> ImportPayload:
         """Cancel an import."""
         return await _ask(info, "cancelImport", input, asking.cancel)
@@ -344,12 +352,12 @@ class WorkbookMutation:
     async def undo_import(
         self,
         info: HubInfo,
-        input: Annotated[ImportInput, argument("Which import (批次).")],  # noqa: A002 -- GraphQL's word
+        input: Annotated[UndoImportInput, argument("Which import (批次).")],  # noqa: A002 -- GraphQL's word
     ) -> ImportPayload:
         """Undo an import."""
         return await _ask(info, "undoImport", input, asking.undo)
 
 
-async def _ask(info: HubInfo, operation: str, given: ImportInput, deed: Any) -> ImportPayload:
+async def _ask(info: HubInfo, operation: str, given: CancelImportInput | UndoImportInput, deed: Any) -> ImportPayload:
     found = await deed(*desk(info), once(operation, given), key_of("import", given.import_id))
     return ImportPayload(import_id=found, key=given.idempotency_key)

@@ -244,3 +244,34 @@ async def make_day(
             f"注{short}",
         )
     return found
+
+
+async def make_import(
+    connection: asyncpg.Connection, made: Province, state: str, school: str = "A1", **values: Any
+) -> str:
+    """An import of a school by its administrator, with one row that makes a pupil; its id."""
+    account = made.accounts[f"school{school}"]
+    file = await connection.fetchval(
+        "INSERT INTO files (account_id, name, size, sha256, key) VALUES ($1, 'x.xlsx', 1, $2, $2) RETURNING id",
+        account,
+        f"{state}{len(made.ids)}",
+    )
+    row = {
+        "file_id": file,
+        "school_id": made.ids[school],
+        "account_id": account,
+        "acting_id": account,
+        "path": made.paths[school],
+        "queue": made.paths[school].split(".")[0],
+        "sha256": f"{state}{file}",
+        "state": state,
+        "weight": 1,
+        "total": 1,
+        "written": int(state == "APPLIED"),
+    } | values
+    places = ", ".join(f"${at}" for at in range(1, len(row) + 1))
+    found = await connection.fetchval(
+        f"INSERT INTO imports ({', '.join(row)}) VALUES ({places}) RETURNING id", *row.values()
+    )
+    await connection.execute("INSERT INTO import_rows (import_id, number, verdict) VALUES ($1, 2, 'CREATE')", found)
+    return f"import:{found}"

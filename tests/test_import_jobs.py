@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 import pytest
 
-from hub import clock, worker
+from hub import clock, imports, worker
 from hub.imports import reading
 from hub.settings import Settings
 from hub.worker import Worker
@@ -223,6 +223,17 @@ async def test_an_import_whose_clerk_lost_the_right_fails_and_writes_nothing(
     await jobs.worker.drain()
     assert await dump(system) == before
     assert await system.fetchval("SELECT state FROM imports WHERE id = $1", int(found.split(":")[1])) == "FAILED"
+
+
+async def test_who_waits_for_an_import_whose_turn_does_not_come_leaves_it_in_the_queue(
+    jobs: Jobs, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "PATIENCE", 0.1)
+    await jobs.start(make_workbook(make_row(1)))
+    payload = await desk.bring(make_row(2))
+    assert (payload["import"]["state"], payload["faults"]) == ("QUEUED", [])
+    assert await jobs.worker.drain() == 2
+    assert (await jobs.job(payload["import"]["id"]))["state"] == "APPLIED"
 
 
 async def test_an_import_goes_on_after_its_clerk_has_signed_out(

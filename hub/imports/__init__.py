@@ -6,6 +6,7 @@ them, `undoing` takes them back, `queue` says whose turn it is, `running` goes f
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 
 from sqlalchemy import delete, select
 
@@ -23,6 +24,8 @@ from policies import Policy
 
 __all__ = ["Done", "Progress", "apply", "asking", "queue", "running", "unseen"]
 
+PATIENCE = 30.0
+"""Seconds that whoever waits for an import waits for its turn."""
 _LOOK_AGAIN = 0.05
 
 
@@ -53,14 +56,18 @@ async def apply(
     """Import a workbook of one school and wait until it is done: its sound rows are in the register then.
 
     The import is a job like any other, but this process works on it at once, or waits while its school's turn is
-    another's. What is wrong with the file leaves no import behind. Raises NotFound for a school out of reach,
+    another's; after half a minute of that it is left to the workers. What is wrong with the file leaves no import
+    behind. Raises NotFound for a school out of reach,
     Forbidden, BadInput and TooLarge for what is wrong with the file.
     """
     request = Once(None, "importWorkbook", None)
     found = await asking.start(database, policy, caller, request, school_code=school_code, file_id=file_id)
+    deadline = monotonic() + PATIENCE
     while await _stands(database, caller, found):
         claimed = await queue.claim(database, found)
         if claimed is None:
+            if monotonic() > deadline:
+                break
             await asyncio.sleep(_LOOK_AGAIN)
             continue
         claim, row = claimed

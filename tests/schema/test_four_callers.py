@@ -16,13 +16,16 @@ from hub.models import Base
 from tests.business import Counter, make_leaders, wanted
 from tests.conftest import KEPT, Ask
 from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
-from tests.province import COUNTY_A, Province, make_caller
+from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.test_class_sheet import sheet
 from tests.test_setup import make_grades
 
 ANYBODY = {"viewer", "signIn", "signOut", "changePassword"}
 """Root fields that ask nothing of a role; `test_accounts` and `test_roots` hold them."""
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit", "sessions"})
+
+
+OF_FILES = ("createClasses", "importWorkbook", "startImport")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,15 @@ TABLE = {
     "students": read("students", "within", "countyA", "countyB", "dash"),
     "cases": read("cases", "within", "countyA", "countyB", "dash"),
     "problemRecords": read("problemRecords", "within", "reviewerA", "reviewerB", "dash"),
+    "importJob": read("importJob", "import", "schoolA1", "schoolB1", "dash"),
+    "importJobs": read("importJobs", "within", "countyA", "countyB", "dash"),
+    "importFaults": Row(
+        "query($key: ID!) { importFaults(id: $key) { nodes { row } notes { code } } }",
+        "import",
+        "schoolA1",
+        "schoolB1",
+        "dash",
+    ),
     "headcounts": Row(
         "query($key: String!) { headcounts(within: $key, groupBy: []) { students } }",
         "within",
@@ -87,6 +99,11 @@ TABLE = {
     "mergeClasses": write("mergeClasses", "moved", *CLERKS),
     "closeClass": write("closeClass", "schoolClass { id }", *CLERKS),
     "importWorkbook": write("importWorkbook", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "startImport": write("startImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "applyImport": write("applyImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "confirmImport": write("confirmImport", "import { id }", "leaderA1", "leaderB1", "schoolA1"),
+    "cancelImport": write("cancelImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "undoImport": write("undoImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "requestTransfer": write("requestTransfer", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
     "decideCase": write("decideCase", "case { id }", "leaderA1", "leaderB1", "schoolA1"),
     "withdrawCase": write("withdrawCase", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
@@ -117,6 +134,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
         province.ids["A1-1"],
     )
     case = await Counter(ask, province).opened()
+    job = {state: await make_import(system, province, state) for state in ("JUDGED", "HELD", "APPLIED")}
     school = f"school:{province.ids['A1']}"
     first, empty = f"class:{province.ids['A1-1']}", f"class:{emptied}"
     day = {"classId": first, "date": clock.today().isoformat()}
@@ -131,6 +149,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "ids": [student],
             "case": case,
             "problem": f"problem:{record}",
+            "import": job["APPLIED"],
         },
         inputs={
             "updateSchool": {"id": school, "phone": "0351-7654321"},
@@ -142,6 +161,11 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "mergeClasses": {"from": [empty], "into": first},
             "closeClass": {"id": empty},
             "importWorkbook": {"schoolCode": SCHOOL},
+            "startImport": {"schoolCode": SCHOOL},
+            "applyImport": {"importId": job["JUDGED"]},
+            "confirmImport": {"importId": job["HELD"], "approve": True},
+            "cancelImport": {"importId": job["JUDGED"]},
+            "undoImport": {"importId": job["APPLIED"]},
             "requestTransfer": wanted(province, "a1-1-2"),
             "decideCase": {"id": case, "verdict": "APPROVE"},
             "withdrawCase": {"id": case},
@@ -155,7 +179,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
 async def own_files(http: httpx.AsyncClient, province: Province, field: str) -> dict[str, str]:
     """The same workbook as each caller's own upload: somebody else's would not be found."""
     row, token = TABLE[field], province.tokens["schoolA1"]
-    pupils = field == "importWorkbook"
+    pupils = field != "createClasses"
     data = make_workbook(make_row(5)) if pupils else await sheet(http, token, {"班号": "2026001", "年级": "1"})
     return {
         caller: await upload(http, province.tokens[caller], data) for caller in (row.right, row.elsewhere, row.wrong)
@@ -174,7 +198,7 @@ async def test_a_root_field_for_four_callers(
 ) -> None:
     row = TABLE[field]
     given = {"input": stage.inputs[field]} if row.key == "input" else {"key": stage.keys[row.key]}
-    files = await own_files(http, province, field) if field in ("createClasses", "importWorkbook") else {}
+    files = await own_files(http, province, field) if field in OF_FILES else {}
 
     async def asking(caller: str | None) -> Any:
         mine = {"input": given["input"] | {"fileId": files[caller or row.right]}} if files else given

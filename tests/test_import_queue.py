@@ -1,0 +1,154 @@
+"""Whose turn it is: the queue's order held against a slow, obvious one; places and estimates as people see them."""
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from hub import worker
+from hub.imports import queue
+from hub.settings import Settings
+from tests.conftest import Ask
+from tests.province import Province, make_import
+
+SCHOOLS = ("A1", "A2", "B1")
+
+
+@dataclass
+class Job:
+    """An import as the oracle sees it."""
+
+    id: int
+    school: str
+    county: str
+    weight: int
+    running: bool = False
+
+    @property
+    def size(self) -> int:
+        return 0 if self.weight <= 500 else 1 if self.weight <= 5_000 else 2
+
+
+def line(jobs: list[Job]) -> list[Job]:
+    """Everybody in order: what runs, then every county's first, every county's second, small before big."""
+    counties: dict[str, list[Job]] = defaultdict(list)
+    for job in sorted(jobs, key=lambda job: (not job.running, job.size, job.id)):
+        counties[job.county].append(job)
+    turns = {job.id: turn for of_county in counties.values() for turn, job in enumerate(of_county)}
+    return sorted(jobs, key=lambda job: (not job.running, turns[job.id], job.size, job.id))
+
+
+def following(jobs: list[Job], most: int) -> int | None:
+    """The job to be claimed next: of a school only its first, and none while another of it runs."""
+    for job in line(jobs):
+        of_school = [other for other in jobs if other.school == job.school]
+        if job.running or job.weight > most or any(other.running for other in of_school):
+            continue
+        if job.id == min(other.id for other in of_school):
+            return job.id
+    return None
+
+
+async def plant(system: asyncpg.Connection, province: Province, chance: random.Random) -> list[Job]:
+    jobs = []
+    for _ in range(chance.randint(1, 12)):
+        school, weight = chance.choice(SCHOOLS), chance.choice([10, 400, 900, 3_000, 20_000])
+        found = await make_import(system, province, "QUEUED", school, weight=weight)
+        jobs.append(Job(int(found.split(":")[1]), school, province.paths[school].split(".")[0], weight))
+    return jobs
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_the_queue_gives_jobs_in_the_order_of_the_rule(
+    settings: Settings, system: asyncpg.Connection, province: Province, seed: int
+) -> None:
+    chance = random.Random(seed)
+    jobs, done = await plant(system, province, chance), 0
+    async with worker.employed(settings) as employed:
+        while jobs:
+            most = chance.choice([worker.SMALL, 10**9])
+            claimed = await queue.claim_next(employed.database, most)
+            assert (claimed and claimed[1].id) == following(jobs, most)
+            if claimed:
+                next(job for job in jobs if job.id == claimed[1].id).running = True
+            running = [job for job in jobs if job.running]
+            if running and (claimed is None or chance.random() < 0.5):
+                ended = chance.choice(running)
+                await system.execute("UPDATE imports SET state = 'APPLIED', ended_at = now() WHERE id = $1", ended.id)
+                jobs.remove(ended)
+                done += 1
+            elif not running and claimed is None:
+                assert all(
+                    job.weight > most for job in jobs if job.id == min(o.id for o in jobs if o.school == job.school)
+                )
+    assert done
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_everybody_is_told_the_same_place_as_the_rule_says(
+    ask: Ask, system: asyncpg.Connection, province: Province, seed: int
+) -> None:
+    jobs = await plant(system, province, random.Random(100 + seed))
+    wanted = {job.id: place for place, job in enumerate(line(jobs), 1)}
+    told: dict[int, int] = {}
+    for caller in ("countyA", "countyB"):
+        answer = await ask(caller, "{ importJobs(first: 100) { nodes { id position waitSeconds state } } }")
+        if "errors" in answer:
+            continue
+        nodes: list[Any] = answer["data"]["importJobs"]["nodes"]
+        told |= {int(node["id"].split(":")[1]): node["position"] for node in nodes}
+        assert all(node["waitSeconds"] >= 1 for node in nodes)
+    assert told == {found: wanted[found] for found in told}
+    assert told
+
+
+async def test_a_small_workbook_of_another_county_is_next_although_hundreds_wait(
+    settings: Settings, system: asyncpg.Connection, province: Province
+) -> None:
+    for _ in range(100):
+        await make_import(system, province, "QUEUED", "A1", weight=50_000)
+    small = await make_import(system, province, "QUEUED", "B1", weight=20)
+    async with worker.employed(settings) as employed:
+        first = await queue.claim_next(employed.database, 10**9)
+        second = await queue.claim_next(employed.database, worker.SMALL)
+    assert {f"import:{first[1].id}", second and f"import:{second[1].id}"} >= {small}
+
+
+async def test_a_silent_worker_loses_its_job_and_a_living_one_does_not(
+    settings: Settings, system: asyncpg.Connection, province: Province
+) -> None:
+    await make_import(system, province, "QUEUED", "A1")
+    async with worker.employed(settings) as employed:
+        claim, row = await queue.claim_next(employed.database, 10**9)
+        assert await queue.claim_next(employed.database, 10**9) is None
+        await system.execute(
+            "UPDATE imports SET heartbeat_at = now() - make_interval(secs => $1)", queue.PATIENCE + 1.0
+        )
+        assert await queue.beat(employed.database, row.id, claim)
+        assert await queue.claim_next(employed.database, 10**9) is None
+        await system.execute(
+            "UPDATE imports SET heartbeat_at = now() - make_interval(secs => $1)", queue.PATIENCE + 1.0
+        )
+        again, _ = await queue.claim_next(employed.database, 10**9)
+        assert again != claim
+        assert not await queue.beat(employed.database, row.id, claim)
+
+
+async def test_rows_of_imports_long_ended_are_cleared_and_can_no_longer_be_undone(
+    settings: Settings, ask: Ask, system: asyncpg.Connection, province: Province
+) -> None:
+    old, new = [await make_import(system, province, "APPLIED") for _ in range(2)]
+    await system.execute(
+        "UPDATE imports SET ended_at = now() - interval '61 days' WHERE id = $1", int(old.split(":")[1])
+    )
+    async with worker.employed(settings) as employed:
+        assert await queue.clear(employed.database, 60) == 1
+    for found, code in ((old, "IMPORT_EXPIRED"), (new, None)):
+        query = f'mutation {{ undoImport(input: {{importId: "{found}"}}) {{ import {{ state }} }} }}'
+        answer = await ask("schoolA1", query)
+        assert (
+            answer["errors"][0]["extensions"]["key"] if code else answer["data"]["undoImport"]["import"]["state"]
+        ) == (code or "UNDOING")
