@@ -99,14 +99,15 @@ class Settings:
                 values[knob_.name] = _parse(name, environment[name], type(knob_.default))
         return cls(**(values | overrides))
 
-    def environment(self) -> dict[str, str]:
-        """The variables that make another process's settings these: of every knob that is not at its default."""
+    def environment(self, around: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """An environment that makes another process's settings these: with every knob that is not at its default."""
         told = {knob_: getattr(self, knob_.name) for knob_ in fields(self)}
-        return {
+        ours = {
             f"HUB_{knob_.name.upper()}": str(int(value) if isinstance(value, bool) else value)
             for knob_, value in told.items()
             if value != knob_.default
         }
+        return {**around, **ours}
 
 
 def _parse(name: str, text: str, kind: type) -> Any:

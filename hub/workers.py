@@ -84,7 +84,7 @@ def _keep(settings: Settings, stop: threading.Event) -> None:
     command = [sys.executable, "-m", "hub", "worker", "--attached"]
     while not stop.is_set():
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | settings.environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=settings.environment()
         )
         while process.poll() is None and not stop.wait(_LOOK):
             pass

@@ -92,7 +92,7 @@ class Site:
 
     def worker(self) -> subprocess.Popen[bytes]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-        environment = plain | self.settings.environment() | {"PYTHONPATH": ROOT, "HUB_IMPORT_PART": "10"}
+        environment = self.settings.environment(plain) | {"PYTHONPATH": ROOT, "HUB_IMPORT_PART": "10"}
         return subprocess.Popen(
             [sys.executable, "-m", "hub", "worker", "--attached"],
             env=environment,

@@ -626,17 +626,35 @@ CASE = Type(
     extras={"waitingAt": Extra(_waiting_at, TEXT)},
 )
 
+IMPORT_ROW = Type(
+    "import_rows",
+    "import",
+    {
+        **_leaves(INT, "number"),
+        **_leaves(WORD, "verdict undone"),
+        **_leaves(TEXT, "name classNumber"),
+        "student": _up("Student", "student_id"),
+    },
+    key=("import_id", "number"),
+    order=("number",),
+    sorts={"NUMBER": ("number", None), "VERDICT": ("verdict", None)},
+)
 IMPORT = Type(
     "imports",
     "import",
     {
         **_ids("import"),
-        **_leaves(WORD, "state"),
-        **_leaves(INT, "total created updated unchanged rejected"),
-        **_leaves(TIME, "createdAt"),
+        **_leaves(WORD, "state mode"),
+        **_leaves(BOOL, "whole"),
+        **_leaves(INT, "total read written created updated unchanged rejected missing duplicates kept"),
+        **_leaves(TIME, "heartbeatAt createdAt endedAt"),
+        "position": Leaf(lambda *_: None, INT),  # what is planted is at its end, and waits for nothing
+        "waitSeconds": Leaf(lambda *_: None, INT),
         "school": _up("School", "school_id"),
+        "rows": Down("ImportRow", "owned", _of("import_rows", "import_id"), ("number",)),
     },
     "import",
+    sorts={"CREATED_AT": ("created_at", None), "STATE": ("state", None)},
 )
 
 TYPES: dict[str, Type] = {
@@ -649,6 +667,7 @@ TYPES: dict[str, Type] = {
     "Grade": GRADE,
     "Guardian": GUARDIAN,
     "Import": IMPORT,
+    "ImportRow": IMPORT_ROW,
     "Placement": PLACEMENT,
     "ProblemRecord": PROBLEM_RECORD,
     "Region": REGION,
@@ -667,6 +686,7 @@ LISTS = {
     "students": "Student",
     "problemRecords": "ProblemRecord",
     "cases": "Case",
+    "importJobs": "Import",
 }
 """The root fields that list."""
 
@@ -677,6 +697,7 @@ LOOK_UPS: dict[str, tuple[str, dict[str, str]]] = {
     "student": ("Student", {"id": "id", "studentNumber": "student_number"}),
     "problemRecord": ("ProblemRecord", {"id": "id"}),
     "case": ("Case", {"id": "id"}),
+    "importJob": ("Import", {"id": "id"}),
 }
 """The root fields that look one thing up: its type, and the column of each argument."""
 

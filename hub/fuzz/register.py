@@ -433,7 +433,7 @@ class _Planting:
             file = await self.put(
                 "files", account_id=self.accounts[0], name="fuzz.xlsx", size=1, sha256="0", key=f"fuzz{school['id']}"
             )
-            await self.put(
+            found = await self.put(
                 "imports",
                 file_id=file,
                 school_id=school["id"],
@@ -451,6 +451,16 @@ class _Planting:
                 rejected=1,
                 created_at=self.moment(),
             )
+            for number, pupil in enumerate(self.chance.sample(self.students, 3), 2):
+                await self.connection.execute(
+                    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, student_id)
+                       VALUES ($1, $2, $3, $4, '2000001', $5)""",
+                    found,
+                    number,
+                    self.chance.choice(["CREATE", "UPDATE", "UNCHANGED", "REFUSE"]),
+                    pupil["name"],
+                    pupil["id"],
+                )
 
 
 async def plant(connection: asyncpg.Connection, *, seed: int = 2013, pupils: int = 120) -> None:

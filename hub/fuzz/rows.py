@@ -22,6 +22,7 @@ TABLES = (
     "codes",
     "grades",
     "guardians",
+    "import_rows",
     "imports",
     "leases",
     "placements",
