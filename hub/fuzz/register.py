@@ -458,7 +458,7 @@ class _Planting:
                     found,
                     number,
                     self.chance.choice(["CREATE", "UPDATE", "UNCHANGED", "REFUSE"]),
-                    pupil["name"],
+                    self.chance.choice([None, f"名{number}", "王小明"]),
                     pupil["id"],
                 )
 

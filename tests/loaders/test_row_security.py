@@ -31,7 +31,14 @@ from tests.conftest import Ask
 from tests.province import COUNTY_B, Province, make_caller, make_day, make_student
 from tests.test_reads import EVERY_EDGE, make_lease
 
-KINDS = {"region": "Region", "school": "School", "schoolClass": "SchoolClass", "student": "Student", "case": "Case"}
+KINDS = {
+    "region": "Region",
+    "school": "School",
+    "schoolClass": "SchoolClass",
+    "student": "Student",
+    "case": "Case",
+    "importJob": "Import",
+}
 LISTS = {
     "regions": "Region",
     "schools": "School",
@@ -39,6 +46,7 @@ LISTS = {
     "students": "Student",
     "cases": "Case",
     "problemRecords": "ProblemRecord",
+    "importJobs": "Import",
 }
 
 
