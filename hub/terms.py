@@ -69,6 +69,10 @@ class ImportState(StrEnum):
     REFUSED = "REFUSED"
 
 
+FINISHED_IMPORTS = frozenset({"APPLIED", "REFUSED", "FAILED", "UNDONE"})
+"""The states from which an import does not go on by itself."""
+
+
 class RowOutcome(StrEnum):
     """What became of a row of a sheet (行结果)."""
 
