@@ -132,7 +132,7 @@ class GraphQLEndpoint:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
             known = await self._known(request, query)
             kind = known.kind(wanted.operation)
-            if kind is OperationType.SUBSCRIPTION:
+            if kind is OperationType.SUBSCRIPTION and not known.faults:
                 raise BadInput("SUBSCRIBE_BY_SOCKET")
             writes = kind is OperationType.MUTATION
             if wanted.by_link:

@@ -240,7 +240,7 @@ class Connection:
                         if "data" not in answer:
                             await self._finish(name, {"type": "error", "payload": answer["errors"]})
                             return
-                        await self._send({"id": name, "type": "next", "payload": answer})
+                        await self._tell(name, answer)
                 await self._finish(name, {"type": "complete"})
             except HubError as refusal:
                 await self._refuse(name, refusal)
@@ -290,11 +290,18 @@ class Connection:
             del self.running[name]
         await self._send({"id": name, **message})
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        """Send a message; nothing after the goodbye. Whoever sends waits for a client that reads slowly."""
-        written = orjson.dumps(message, default=default)
+    async def _tell(self, name: str, answer: dict[str, Any]) -> None:
+        """Send an event. Raises TooComplex."""
+        written = orjson.dumps({"id": name, "type": "next", "payload": answer}, default=default)
         if len(written) > self.settings.answer_limit:
             raise TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)
+        await self._write(written)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._write(orjson.dumps(message))
+
+    async def _write(self, written: bytes) -> None:
+        """Send a message; nothing after the goodbye. Whoever sends waits for a client that reads slowly."""
         if self._closing is None:
             await self._pass({"type": "websocket.send", "text": written.decode()})
 

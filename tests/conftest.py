@@ -139,3 +139,16 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(asyncpg.Connection, name, noted)
     return sent
+
+
+@pytest.fixture
+async def jobs(settings: Settings, system: asyncpg.Connection) -> AsyncIterator[None]:
+    """Imports may be in any state while the test runs, as those of a worker are."""
+    owner = await asyncpg.connect(settings.database_url)
+    find = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_imports_state'"
+    closed = await owner.fetchval(find)
+    await owner.execute("ALTER TABLE imports DROP CONSTRAINT ck_imports_state")
+    yield
+    await system.execute("DELETE FROM imports")
+    await owner.execute(f"ALTER TABLE imports ADD CONSTRAINT ck_imports_state {closed}")
+    await owner.close()
