@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import time
 from contextlib import AsyncExitStack, suppress
@@ -17,7 +16,7 @@ from hub.settings import Settings
 from tests.province import Province, make_caller
 from tests.served import served
 from tests.sockets import Client, entered, make_import, opened
-from tests.test_workers import serving, until
+from tests.test_workers import until
 
 
 @pytest.fixture
@@ -215,29 +214,3 @@ async def test_a_hub_that_stops_says_so_at_once(settings: Settings, province: Pr
         assert (await client.end())[0] == (await silent.end())[0] == 1012
         await stopping
         assert time.monotonic() - begun < 3
-
-
-async def test_several_processes_tell_of_imports_and_stop_with_connections_open(
-    settings: Settings, province: Province, system: asyncpg.Connection, job: int, tmp_path: Path
-) -> None:
-    async with serving(settings, tmp_path) as hub, AsyncExitStack() as stack:
-        address = f"http://127.0.0.1:{hub.port}"
-        callers = ("schoolA1", "countyA") * 6
-        clients = [await stack.enter_async_context(entered(address, province.tokens[one])) for one in callers]
-        for client in clients:
-            await client.follow(job)
-            assert (await client.next())["total"] == 1
-        await system.execute("UPDATE imports SET total = 2 WHERE id = $1", job)
-        for client in clients:
-            assert (await client.next())["total"] == 2
-        await system.execute("UPDATE grants SET until = now() WHERE account_id = $1", province.accounts["countyA"])
-        begun = time.monotonic()
-        for client in clients[1::2]:
-            assert (await client.end())[0] == 4403
-        assert time.monotonic() - begun < 2
-        begun = time.monotonic()
-        hub.process.send_signal(signal.SIGTERM)
-        for client in clients[::2]:
-            assert (await client.end())[0] == 1012
-        await until(lambda: hub.process.poll() is not None, 10)
-        assert time.monotonic() - begun < 8
