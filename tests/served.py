@@ -19,8 +19,14 @@ async def served(settings: Settings, **overrides: Any) -> AsyncIterator[tuple[st
     changed = replace(settings, **({"session_cache": 0.0} | overrides))
     app = build(changed)
     protocol = head.bounded(changed.header_limit)
-    plain = {"host": "127.0.0.1", "port": 0, "log_level": "critical", "access_log": False}
-    config = uvicorn.Config(app, **plain, http=protocol, **wire.options(changed))
+    plain = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "log_level": "critical",
+        "access_log": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    config = uvicorn.Config(app, **plain, http=protocol, **wire.options(changed))  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.create_task(server._serve())
