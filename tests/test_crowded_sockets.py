@@ -119,13 +119,14 @@ async def test_who_does_not_read_is_cut_off_and_keeps_nothing(settings: Settings
                 connection.transport.pause_reading()
                 begun = time.monotonic()
                 sending = asyncio.create_task(flood(client))
-                await until(lambda: len(app.state.sockets.open) == 1, 20)
-                assert time.monotonic() - begun > 1
-                await works(other)
-                sending.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sending
-                connection.transport.abort()
+                try:
+                    await until(lambda: len(app.state.sockets.open) == 1, 20)
+                    assert time.monotonic() - begun > 1
+                    await works(other)
+                finally:
+                    sending.cancel()
+                    connection.transport.abort()
+                    await asyncio.wait([sending])
 
 
 async def flood(client: Client) -> None:

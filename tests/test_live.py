@@ -11,6 +11,8 @@ import asyncpg
 import pytest
 
 import policies
+from hub.db import Database
+from hub.errors import Unavailable
 from hub.settings import Settings
 from tests.desk import dump
 from tests.province import COUNTY_A, COUNTY_B, Province, make_caller
@@ -406,6 +408,32 @@ async def test_a_grant_of_another_role_disturbs_nobody(
             province.ids[COUNTY_A],
         )
         await asyncio.sleep(1.2)
+        await advance(system, job, 2)
+        assert (await client.next())["total"] == 2
+
+
+async def test_while_the_database_is_away_connections_wait_and_nobody_enters(
+    settings: Settings,
+    province: Province,
+    system: asyncpg.Connection,
+    job: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(_: Database) -> None:
+        raise Unavailable
+
+    hub, token = served(settings, watch_seconds=0.1), province.tokens["schoolA1"]
+    async with hub as (address, _), entered(address, token) as client:
+        await client.follow(job)
+        await client.next()
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "take", away)
+            async with opened(address) as late:
+                await late.say("connection_init", payload={"token": token})
+                assert await late.end() == (1013, "UNAVAILABLE")
+            await client.follow(job, "2")
+            assert (await client.refused("2"))[0] == "UNAVAILABLE"
+            await asyncio.sleep(1)
         await advance(system, job, 2)
         assert (await client.next())["total"] == 2
 
