@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -19,7 +20,7 @@ from hub.errors import BadInput, Unauthenticated
 from hub.terms import Outcome
 
 SESSION = """
-SELECT s.id AS session_id, s.expires_at, a.id, a.username, a.name, a.must_change_password,
+SELECT s.token_hash, s.id AS session_id, s.expires_at, a.id, a.username, a.name, a.must_change_password,
        (SELECT max(id) FROM policy_versions) AS policy,
        (SELECT coalesce(json_agg(json_build_object(
                'role', g.role, 'root', g.path, 'code', coalesce(p.code, h.code, c.number),
@@ -30,6 +31,8 @@ SELECT s.id AS session_id, s.expires_at, a.id, a.username, a.name, a.must_change
 FROM sessions s JOIN accounts a ON a.id = s.account_id
 WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND a.disabled_at IS NULL
 """
+_SESSIONS = SESSION.replace("= $1", "= ANY($1)")
+"""The same of many."""
 _MOST_SESSIONS = 20_000
 
 
@@ -60,6 +63,20 @@ class Sessions:
             raise Unauthenticated("UNAUTHENTICATED")
         return account
 
+    async def find_all(self, tokens: Collection[str]) -> dict[str, Account]:
+        """Whose bearer tokens these are, all looked up anew in one statement. One that is unknown, ended or expired is
+        not in the answer, and forgotten.
+        """
+        keys = {token_hash(token): token for token in tokens}
+        started = monotonic()
+        async with self.database.reading() as connection:
+            rows = await connection.fetch(_SESSIONS, list(keys))
+        found = {keys[row["token_hash"]]: self._keep(row, started) for row in rows}
+        for token in tokens:
+            if token not in found:
+                self.forget(token)
+        return found
+
     def remembers(self, token: str) -> bool:
         """Whether a token is that of a session seen before, ended since or not."""
         return token_hash(token) in self._seen
@@ -75,8 +92,11 @@ class Sessions:
         if row is None:
             self._seen.pop(key, None)
             raise Unauthenticated("UNAUTHENTICATED")
+        return self._keep(row, started)
+
+    def _keep(self, row: asyncpg.Record, started: float) -> Account:
+        key, account = row["token_hash"], _account(row)
         self.policy = row["policy"]
-        account = _account(row)
         self._seen[key] = (started, account)
         self._seen.move_to_end(key)
         if len(self._seen) > _MOST_SESSIONS:

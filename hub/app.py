@@ -40,6 +40,7 @@ from hub.intake.class_sheet import CLASSES
 from hub.intake.sheet import PUPILS, Form
 from hub.models import Campus, Grade, School, SchoolClass
 from hub.settings import Settings
+from hub.sockets import Sockets
 from loaders.read import Reader
 from policies import Action
 from schema import root
@@ -65,12 +66,13 @@ def build(settings: Settings) -> Starlette:
     database = Database(settings)
     reader = Reader(database, settings, policies.load())
     hub = Hub(root.build(settings), reader, Sessions(database), Files(settings.home / "files"))
+    sockets = Sockets(hub)
     pages = _Pages(hub)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         readers.prepare()
-        async with database, counts.folding(database):
+        async with database, counts.folding(database), hub.watch.looking(), sockets.guarding():
             yield
 
     app = Starlette(
@@ -85,8 +87,8 @@ def build(settings: Settings) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HubError: _refused, HTTPException: _nothing_here, 500: _broken},
     )
-    app.add_middleware(_Front, graphql=GraphQLEndpoint(hub))
-    app.state.hub = hub
+    app.add_middleware(_Front, graphql=GraphQLEndpoint(hub), sockets=sockets)
+    app.state.hub, app.state.sockets = hub, sockets
     return app
 
 
@@ -202,9 +204,10 @@ async def school_sheet(database: Database, caller: Caller, code: str) -> templat
 class _Front:
     """Adds the security headers to every answer, and sends /graphql, by far the most, straight where it is answered."""
 
-    def __init__(self, app: ASGIApp, graphql: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, graphql: ASGIApp, sockets: ASGIApp) -> None:
         self.app = app
         self.graphql = graphql
+        self.sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with headers."""
@@ -215,7 +218,8 @@ class _Front:
             await send(message)
 
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            by_socket = scope["type"] == "websocket" and scope["path"] == "/graphql"
+            await (self.sockets if by_socket else self.app)(scope, receive, send)
         elif scope["path"] == "/graphql":
             await self.graphql(scope, receive, secured)
         else:

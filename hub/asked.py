@@ -59,7 +59,25 @@ async def read(request: Request, settings: Settings) -> Asked:
         raise MethodNotAllowed("METHOD_NOT_ALLOWED", method=request.method[:20], wanted="POST")
     _check_type(request.headers.get("content-type", ""))
     body = await _body(request, settings.body_limit)
-    return _asked(_loaded(body, "JSON"), settings)
+    return understood(_loaded(body, "JSON"), settings)
+
+
+def understood(asked: Any, settings: Settings, *, by_link: bool = False) -> Asked:
+    """What a request's JSON asks. Raises BadInput, and TooComplex for variables beyond the limits."""
+    if isinstance(asked, list):
+        raise BadInput("BATCH_REFUSED")
+    if not isinstance(asked, dict):
+        raise BadInput("BAD_REQUEST", detail="JSON object")
+    query, operation = _typed(asked, "query", str), _typed(asked, "operationName", str)
+    variables, extensions = _typed(asked, "variables", dict), _typed(asked, "extensions", dict)
+    if variables or extensions:
+        _weigh([variables, extensions], settings)
+    named = _hash(extensions or {})
+    if named is None and not (query or "").strip():
+        raise BadInput("BAD_REQUEST", detail="query")
+    if query is not None and "\x00" in query:
+        raise BadInput("BAD_TEXT")
+    return Asked(query or None, named, variables, operation or None, by_link)
 
 
 def _wish(part: str) -> tuple[str, float] | None:
@@ -115,7 +133,7 @@ def _by_link(request: Request, settings: Settings) -> Asked:
     asked |= {name: _loaded(given[name].encode(), name) for name in ("variables", "extensions") if name in given}
     if "query" not in asked and "extensions" not in asked:
         raise MethodNotAllowed("METHOD_NOT_ALLOWED", method="GET", wanted="POST")
-    return _asked(asked, settings, by_link=True)
+    return understood(asked, settings, by_link=True)
 
 
 def _loaded(text: bytes, name: str) -> Any:
@@ -127,23 +145,6 @@ def _loaded(text: bytes, name: str) -> Any:
     if b"\\u0000" in text:
         raise BadInput("BAD_TEXT")
     return value
-
-
-def _asked(asked: Any, settings: Settings, *, by_link: bool = False) -> Asked:
-    if isinstance(asked, list):
-        raise BadInput("BATCH_REFUSED")
-    if not isinstance(asked, dict):
-        raise BadInput("BAD_REQUEST", detail="JSON object")
-    query, operation = _typed(asked, "query", str), _typed(asked, "operationName", str)
-    variables, extensions = _typed(asked, "variables", dict), _typed(asked, "extensions", dict)
-    if variables or extensions:
-        _weigh([variables, extensions], settings)
-    named = _hash(extensions or {})
-    if named is None and not (query or "").strip():
-        raise BadInput("BAD_REQUEST", detail="query")
-    if query is not None and "\x00" in query:
-        raise BadInput("BAD_TEXT")
-    return Asked(query or None, named, variables, operation or None, by_link)
 
 
 def _typed(asked: dict[str, Any], name: str, kind: type) -> Any:

@@ -4,20 +4,16 @@ The triggers, the fold itself and the recount are SQL functions of the database,
 holds schools of other offices.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from sqlalchemy import text
 
 from hub import db
 from hub.db import Database
+from hub.rounds import rounds
 from hub.settings import Settings
-
-log = structlog.get_logger("hub")
 
 BATCH = 20_000
 """Deltas of one fold: a transaction of some hundred milliseconds at most."""
@@ -63,20 +59,14 @@ async def fold(settings: Settings) -> int:
         await connection.close()
 
 
-@asynccontextmanager
-async def folding(database: Database) -> AsyncIterator[None]:
-    """Fold in the background while the block runs, every `fold_seconds`; not at all where that is 0."""
-    every = database.settings.fold_seconds
-    if every <= 0:
-        yield
-        return
-    task = asyncio.create_task(_keep_folding(database, every))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def folding(database: Database) -> AbstractAsyncContextManager[None]:
+    """Fold in the background while a block runs, every `fold_seconds`; not at all where that is 0."""
+
+    async def fold_all() -> None:
+        while await _fold_some(database) >= BATCH:
+            pass
+
+    return rounds(database.settings.fold_seconds, fold_all, "counts not folded")
 
 
 async def differences(settings: Settings) -> list[Difference]:
@@ -95,16 +85,6 @@ async def rebuild(settings: Settings) -> None:
         await connection.execute("SELECT rebuild_counts()")
     finally:
         await connection.close()
-
-
-async def _keep_folding(database: Database, every: float) -> None:
-    while True:
-        await asyncio.sleep(every)
-        try:
-            while await _fold_some(database) >= BATCH:
-                pass
-        except Exception as error:  # the next fold takes up what this one left
-            log.warning("counts not folded", kind=type(error).__name__)
 
 
 async def _fold_some(database: Database) -> int:

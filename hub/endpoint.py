@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from hub.caller import Account
 from hub.errors import BadInput, HubError, Language, MethodNotAllowed, TooComplex, Unauthenticated, Unavailable
 from hub.files import Files
 from hub.turns import Shares
+from hub.watch import Watch
 from loaders import read, seam
 from loaders.fragment import default
 from loaders.read import Reader, Reading
@@ -45,26 +47,37 @@ class Hub:
     sessions: Sessions
     files: Files
     policy_id: int | None = None
+    shares: Shares[str | None] = field(init=False)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shares = Shares(self.reader.settings.document_share)
+        self.watch = Watch(self.reader.database)
 
     async def context(self, headers: Headers, document: str = "") -> Context:
         """Who asks, as their headers say. An unknown token is nobody: only fields that need somebody refuse."""
-        token = _bearer(headers.get("authorization", ""))
-        account = None
-        if token is not None:
-            try:
-                account = await self.sessions.find(token)
-            except Unauthenticated:
-                account = None
-            await self._follow_policy()
-        role = headers.get("hub-role")
-        reading = self._reading(account, role, document) if account else None
         speech = answers.language(headers.get("accept-language", ""))
-        return Context(self.reader, self.sessions, self.files, speech, token, account, reading, role)
+        token, role = bearer(headers.get("authorization", "")), headers.get("hub-role")
+        context = Context(self.reader, self.sessions, self.files, speech, token, role)
+        await self.recognise(context, document)
+        return context
+
+    async def recognise(self, context: Context, document: str = "") -> None:
+        """Look up whose a context's token is, and what they may do by now. Raises Forbidden for a role not held."""
+        context.recognise(None, None)
+        if context.token is None:
+            return
+        account: Account | None = None
+        with suppress(Unauthenticated):
+            account = await self.sessions.find(context.token)
+        await self.follow_policy()
+        reading = self._reading(account, context.role, document) if account else None
+        context.recognise(account, reading)
 
     def _reading(self, account: Account, role: str | None, document: str) -> Reading:
         return Reading(self.reader, caller.act(account, role, clock.now()), document)
 
-    async def _follow_policy(self) -> None:
+    async def follow_policy(self) -> None:
         """Swap in the policy in force when the session look-up saw a newer one. A bad one is refused: closed."""
         if self.sessions.policy == self.policy_id or self.sessions.policy is None:
             return
@@ -73,6 +86,15 @@ class Hub:
             text = await connection.fetchval("SELECT text FROM policy_versions WHERE id = $1", wanted)
         self.reader.policy = policies.load(text)
         self.policy_id = wanted
+
+    async def know(self, query: str, token: str | None, host: str | None) -> Known:
+        """A document: one never seen before when its client has time for it, since reading it holds up everybody."""
+        documents = self.schema.documents
+        if self.reader.settings.document_share >= 1 or documents.knows(query):
+            return documents.know(query)
+        remembered = token is not None and self.sessions.remembers(token)
+        who = token if remembered else host  # a made-up token is nobody's share
+        return await self.shares.work(who, lambda: documents.know(query))
 
 
 class Gone(Exception):
@@ -85,7 +107,6 @@ class GraphQLEndpoint:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.settings = hub.reader.settings
-        self._shares: Shares[str | None] = Shares(self.settings.document_share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -109,8 +130,11 @@ class GraphQLEndpoint:
         wanted = await asked.read(request, self.settings)
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
-            known = await self._know(request, query)
-            writes = known.writes(wanted.operation)
+            known = await self._known(request, query)
+            kind = known.kind(wanted.operation)
+            if kind is OperationType.SUBSCRIPTION and not known.faults:
+                raise BadInput("SUBSCRIBE_BY_SOCKET")
+            writes = kind is OperationType.MUTATION
             if wanted.by_link:
                 self._check_link(known, writes)
             work = self._work(request, wanted, query, known)
@@ -120,15 +144,13 @@ class GraphQLEndpoint:
             speech = answers.language(request.headers.get("accept-language", ""))
             return _refusal(error, speech, media, asked.status(media, error))
 
-    async def _know(self, request: Request, query: str) -> Known:
-        """A document: one never seen before when the client has time for it, since reading it holds up everybody."""
+    async def _known(self, request: Request, query: str) -> Known:
+        """The document; who asks for a new one may go while it waits for its time."""
         documents = self.hub.schema.documents
-        if self.settings.document_share >= 1 or documents.knows(query):
+        if documents.knows(query):
             return documents.know(query)
-        token = _bearer(request.headers.get("authorization", ""))
-        remembered = token is not None and self.hub.sessions.remembers(token)
-        who = token if remembered else request.client and request.client.host  # a made-up token is nobody's share
-        return await self._attended(request.receive, self._shares.work(who, lambda: documents.know(query)))
+        token, host = bearer(request.headers.get("authorization", "")), request.client and request.client.host
+        return await self._attended(request.receive, self.hub.know(query, token, host))
 
     async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
         """The answer's bytes, and whether the operation was executed at all."""
@@ -173,25 +195,7 @@ class GraphQLEndpoint:
             result = await self.hub.schema.answer(query, variables, context, operation)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
-        if context.reading is not None and result.data is not None:
-            try:
-                await seam.fill(context.reading, result.data)
-            except HubError as error:
-                raise context.committed or error from error
-        errors: list[GraphQLError] = _in_order(result)
-        if context.reading is not None and context.reading.denials:
-            errors += read.denied(context.reading)
-        answer: dict[str, Any] = {}
-        if errors:
-            answer["errors"] = [answers.formatted(error, context.language) for error in errors]
-        if result.data is not None or not errors:
-            answer["data"] = result.data
-        elif result.errors and any(error.path for error in result.errors):
-            answer["data"] = None
-        if context.reading is not None:
-            limit = self.hub.reader.settings.cost_limit
-            answer["extensions"] = {"cost": {"requested": context.reading.cost, "limit": limit}}
-        return answer
+        return await answered(context, result)
 
 
 class _Watch:
@@ -237,13 +241,39 @@ class _Watch:
         await asyncio.Event().wait()
 
 
+async def answered(context: Context, result: Any) -> dict[str, Any]:
+    """A result as it is answered: what is loaded filled in, errors in the caller's words, what was denied, the cost.
+
+    Without `data` if nothing was executed, or not even begun.
+    """
+    if context.reading is not None and result.data is not None:
+        try:
+            await seam.fill(context.reading, result.data)
+        except HubError as error:
+            raise context.committed or error from error
+    errors: list[GraphQLError] = _in_order(result)
+    if context.reading is not None and context.reading.denials:
+        errors += read.denied(context.reading)
+    answer: dict[str, Any] = {}
+    if errors:
+        answer["errors"] = [answers.formatted(error, context.language) for error in errors]
+    if result.data is not None or not errors:
+        answer["data"] = result.data
+    elif result.errors and any(error.path for error in result.errors):
+        answer["data"] = None
+    if context.reading is not None:
+        answer["extensions"] = {"cost": {"requested": context.reading.cost, "limit": context.settings.cost_limit}}
+    return answer
+
+
 def _in_order(result: Any) -> list[GraphQLError]:
     """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
     places = {key: at for at, key in enumerate(result.data or {})}
     return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
 
 
-def _bearer(header: str) -> str | None:
+def bearer(header: str) -> str | None:
+    """The token of an Authorization header, if it has one."""
     scheme, _, token = header.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 

@@ -103,6 +103,10 @@ class Undoing(StrEnum):
     KEPT = "KEPT"
 
 
+FINISHED_IMPORTS = frozenset({"JUDGED", "APPLIED", "REFUSED", "FAILED", "CANCELLED", "UNDONE"})
+"""The states from which an import does not go on unless it is asked to; a held one still waits for its leader."""
+
+
 class RowOutcome(StrEnum):
     """What became of a row of a sheet (行结果)."""
 

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from hub import head
+from hub import head, wire
 from hub.app import build
 from hub.settings import Settings
 
@@ -50,6 +50,7 @@ def _serve(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         http=head.bounded(settings.header_limit),
+        **wire.options(settings),
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
@@ -128,6 +129,7 @@ def _worker(settings: Settings) -> Starlette:
     """The application of one worker, which does not outlive its supervisor."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     head.bounded(settings.header_limit)
+    wire.options(settings)
     return _application(settings)
 
 

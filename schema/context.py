@@ -1,5 +1,6 @@
 """What a resolver can reach during one request."""
 
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +28,15 @@ class Context:
     files: Files
     language: Language
     token: str | None
-    account: Account | None
-    reading: Reading | None
     role: str | None = None
+    account: Account | None = None
+    reading: Reading | None = None
     operation: str | None = None
     """The operation the request named."""
     committed: HubError | None = None
     """What to answer if what this request has written cannot be read back: the write stands."""
+    changes: Callable[[int], AsyncGenerator[None, None]] | None = None
+    """In a subscription: tells that an import has changed, by its id, each time with the caller known anew."""
     _variables: VariableValues | None = None
 
     @property
@@ -61,6 +64,14 @@ class Context:
         self._variables = values
         if self.reading is not None:
             self.reading.variables = values
+
+    def recognise(self, account: Account | None, reading: Reading | None) -> None:
+        """Take note of who asks: once in a request, before each event of a subscription."""
+        if self.reading is not None:
+            self.reading.close()
+        self.account, self.reading = account, reading
+        if reading is not None and self._variables is not None:
+            reading.variables = self._variables
 
     def signed_in(self) -> Account:
         """The account. Raises Unauthenticated."""

@@ -63,10 +63,9 @@ class Known:
         """How many operations there are."""
         return len(self.kinds)
 
-    def writes(self, operation: str | None) -> bool:
-        """Whether the operation of that name, or the only one, is a mutation."""
-        kind = self.kinds.get(operation) if operation or self.operations > 1 else next(iter(self.kinds.values()), None)
-        return kind is OperationType.MUTATION
+    def kind(self, operation: str | None) -> OperationType | None:
+        """What the operation of that name, or the only one, does; None if there is none."""
+        return self.kinds.get(operation) if operation or self.operations > 1 else next(iter(self.kinds.values()), None)
 
 
 class Documents:

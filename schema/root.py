@@ -1,5 +1,7 @@
 """The schema: every noun's queries and mutations in one graph, executed with the Fragment hook."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +18,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, query, review, setup, workbook
+from schema import account, case, count, marking, node, progress, query, review, setup, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -50,6 +52,11 @@ class Mutation(
     """Every write."""
 
 
+@strawberry.type(description="What can be followed, by WebSocket (订阅入口).")
+class Subscription(progress.ProgressSubscription):
+    """Everything that tells of changes."""
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     date: replace(DateDefinition, description="A day, ISO 8601: 2013-09-16 (日期)."),
     datetime: replace(DateTimeDefinition, description="A moment, ISO 8601 with +08:00 (时间)."),
@@ -79,6 +86,18 @@ class HubSchema(strawberry.Schema):
         result = await prepared.execute(context, variables) if prepared else None
         return result or await self.execute(query, variables, context, operation_name=operation)
 
+    async def follow(
+        self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
+    ) -> AsyncGenerator[ExecutionResult | Prepared, None]:
+        """The results of a subscription, one by one."""
+        known = self.documents.know(query)
+        if known.faults:
+            yield Prepared(None, known.refusals())
+            return
+        async with aclosing(await self.subscribe(query, variables, context, operation_name=operation)) as results:
+            async for result in results:
+                yield result
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here."""
 
@@ -92,6 +111,7 @@ def build(settings: Settings) -> HubSchema:
     schema = HubSchema(
         Query,
         Mutation,
+        Subscription,
         config=StrawberryConfig(disable_field_suggestions=not settings.introspection, scalar_map=SCALARS),
         execution_context_class=FragmentExecutor,
         extensions=[lambda: DocumentCache(documents)],

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from hub import head
+from hub import head, wire
 from hub.app import build
 from hub.settings import Settings
 
@@ -19,7 +19,14 @@ async def served(settings: Settings, **overrides: Any) -> AsyncIterator[tuple[st
     changed = replace(settings, **({"session_cache": 0.0} | overrides))
     app = build(changed)
     protocol = head.bounded(changed.header_limit)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", access_log=False, http=protocol)
+    plain = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "log_level": "critical",
+        "access_log": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    config = uvicorn.Config(app, **plain, http=protocol, **wire.options(changed))  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.create_task(server._serve())

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,18 @@ import asyncpg
 import httpx
 import pytest
 
-from hub import db
+from hub import clock, db
 from hub.settings import Settings
 from tests.province import PROVINCE, Province, make_caller
+from tests.sockets import Client, entered, make_import
 from tests.test_cli import ROOT, URLS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
 
 SOON = 30.0
 """Seconds until a process has started, ended or been replaced, on a busy machine."""
+GRACE = 8.0
+"""Seconds in which a server with open connections has ended: less than what uvicorn lets requests take."""
 STALE = 1.0
 """HUB_SESSION_CACHE of these tests: what a process may still believe."""
 PUPIL = "{ viewer { username } students(first: 1) { nodes { name birthDate } } }"
@@ -49,16 +52,32 @@ class Served:
 
     @asynccontextmanager
     async def of(self, pid: int) -> AsyncIterator[httpx.AsyncClient]:
-        """A client whose one connection is with this worker: while it was made, the others were stopped."""
-        others = [other for other in self.workers() if other != pid]
+        """A client whose one connection is with this worker."""
         async with self.client() as client:
-            for other in others:
-                os.kill(other, signal.SIGSTOP)
-            try:
+            with self.alone(pid):
                 assert (await client.get("/health/live")).status_code == 200
-            finally:
-                for other in others:
-                    os.kill(other, signal.SIGCONT)
+            yield client
+
+    @contextmanager
+    def alone(self, pid: int) -> Iterator[None]:
+        """While connections are made that must be with this worker, the others are stopped."""
+        others = [other for other in self.workers() if other != pid]
+        for other in others:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
+
+    @asynccontextmanager
+    async def following(self, pid: int, token: str, job: int) -> AsyncIterator[Client]:
+        """A client that follows an import, by WebSocket with this worker."""
+        async with AsyncExitStack() as stack:
+            with self.alone(pid):
+                client = await stack.enter_async_context(entered(f"http://127.0.0.1:{self.port}", token))
+            await client.follow(job)
+            assert (await client.next())["total"] == 1
             yield client
 
 
@@ -68,7 +87,13 @@ async def serving(settings: Settings, home: Path) -> AsyncIterator[Served]:
         port = free.getsockname()[1]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     named = {f"HUB_{name.upper()}": str(getattr(settings, name)) for name in URLS}
-    named |= {"HUB_HOME": str(home), "HUB_SESSION_CACHE": str(STALE), "HUB_FOLD_SECONDS": "0", "PYTHONPATH": ROOT}
+    named |= {
+        "HUB_HOME": str(home),
+        "HUB_SESSION_CACHE": str(STALE),
+        "HUB_FOLD_SECONDS": "0",
+        "HUB_IMPORT_WORKERS": "0",
+        "PYTHONPATH": ROOT,
+    }
     words = [sys.executable, "-m", "hub", "serve", "--port", str(port), "--workers", "2"]
     process = subprocess.Popen(words, cwd=home, env=plain | named, start_new_session=True)  # noqa: ASYNC220  # it lives on
     served = Served(process, port)
@@ -177,8 +202,38 @@ async def test_a_killed_process_is_replaced_and_only_its_own_requests_fail(
             assert await ask(client)
 
 
-async def test_sigterm_ends_all(served: Served) -> None:
-    await gone(served, served.process.terminate)
+async def test_every_process_tells_of_an_import_and_of_the_end_of_a_grant(
+    served: Served, province: Province, system: asyncpg.Connection
+) -> None:
+    job = await make_import(system, province, total=1)
+    staying, losing = province.tokens["schoolA1"], province.tokens["countyA"]
+    async with AsyncExitStack() as stack:
+        for pid in served.workers():
+            stays = await stack.enter_async_context(served.following(pid, staying, job))
+            loses = await stack.enter_async_context(served.following(pid, losing, job))
+            await system.execute("UPDATE imports SET total = 2 WHERE id = $1", job)
+            assert (await stays.next())["total"] == (await loses.next())["total"] == 2
+            ended = "UPDATE grants SET until = $2 WHERE account_id = $1"
+            await system.execute(ended, province.accounts["countyA"], clock.now())
+            begun = time.monotonic()
+            assert (await loses.end())[0] == 4403
+            assert time.monotonic() - begun < STALE + 1
+            await system.execute(ended, province.accounts["countyA"], None)
+            await system.execute("UPDATE imports SET total = 1 WHERE id = $1", job)
+            assert (await stays.next())["total"] == 1
+
+
+async def test_sigterm_ends_all_and_tells_who_is_connected(
+    served: Served, province: Province, system: asyncpg.Connection
+) -> None:
+    job = await make_import(system, province, total=1)
+    async with AsyncExitStack() as stack:
+        follows = [served.following(pid, province.tokens["schoolA1"], job) for pid in served.workers()]
+        clients = [await stack.enter_async_context(one) for one in follows]
+        begun = time.monotonic()
+        await gone(served, served.process.terminate)
+        assert time.monotonic() - begun < GRACE
+        assert [(await client.end())[0] for client in clients] == [1012, 1012]
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL"])

@@ -255,6 +255,27 @@ GENERAL: dict[str, Message] = {
         "请使用 {wanted}。",
         "Use {wanted}.",
     ),
+    "SUBSCRIBE_BY_SOCKET": Message(
+        "BAD_INPUT",
+        "订阅（subscription）只能通过 WebSocket 进行。",
+        "A subscription runs by WebSocket only.",
+        "请用 WebSocket 连接同一地址，子协议为 graphql-transport-ws。",
+        "Open a WebSocket at the same address with the subprotocol graphql-transport-ws.",
+    ),
+    "ONLY_SUBSCRIPTIONS": Message(
+        "BAD_INPUT",
+        "WebSocket 连接只接受订阅（subscription）。",
+        "A WebSocket takes subscriptions only.",
+        "查询和变更请用 POST 发送到同一地址。",
+        "Send queries and mutations by POST to the same address.",
+    ),
+    "TOO_MANY_SUBSCRIPTIONS": Message(
+        "RATE_LIMITED",
+        "一个连接上同时最多 {limit} 个订阅。",
+        "At most {limit} subscriptions run at once in one connection.",
+        "请先结束不再需要的订阅。",
+        "End those that are not needed any more first.",
+    ),
     "TOO_COMPLEX": Message(
         "TOO_COMPLEX",
         "查询过于复杂：{what} 超过上限 {limit}。",

@@ -43,6 +43,7 @@ DOCUMENTS = [
     ("{ a: schools { totalCount } a: students { totalCount } }", "BAD_DOCUMENT"),
     (ROUND, "BAD_DOCUMENT"),
     ("subscription { viewer { name } }", "BAD_DOCUMENT"),
+    ('subscription { importJob(id: "import:1") { id } }', "SUBSCRIBE_BY_SOCKET"),
     ("fragment F on Query { viewer { name } }", "BAD_DOCUMENT"),
     ("type T { a: Int }", "BAD_DOCUMENT"),
     (f'{{ region(code: "14") {{ {DEEP} }} }}', "TOO_COMPLEX"),

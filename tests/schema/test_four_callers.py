@@ -22,6 +22,8 @@ from tests.test_setup import make_grades
 
 ANYBODY = {"viewer", "signIn", "signOut", "changePassword"}
 """Root fields that ask nothing of a role; `test_accounts` and `test_roots` hold them."""
+FOLLOWED = {"importJob"}
+"""Root fields of subscriptions; `test_live` holds them for the same four callers."""
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit", "sessions"})
 
 
@@ -190,6 +192,7 @@ def test_every_root_field_is_in_the_table(app: Starlette) -> None:
     kinds = app.state.hub.schema._schema
     fields = {*kinds.query_type.fields, *kinds.mutation_type.fields}
     assert fields == {*TABLE, *ANYBODY}
+    assert {*kinds.subscription_type.fields} == FOLLOWED
 
 
 @pytest.mark.parametrize("field", TABLE)

@@ -457,6 +457,26 @@ async def test_the_downloaded_template_filled_and_uploaded_is_taken_once(page: P
     await expect(page.locator(".counts")).to_have_text("总行数1新增0更新0未变1退回0")
 
 
+async def test_an_import_is_followed_in_the_editor_until_it_is_finished(page: Page, demo: Demo) -> None:
+    school = demo.log_ins["school_administrator"]["place"]
+    await sign_in(page, demo, "school_administrator")
+    number = await class_number(page)
+    await upload(page, make_workbook(school, number, make_pupil(20, school, number)))
+    told = await page.locator(".result-head .file").inner_text()
+    job = told.split(" · ")[1]
+    await page.get_by_role("button", name="查询台").click()
+    follow = 'subscription Follow { importJob(id: "%s") { state total school { code } } }'
+    shown = page.locator(".graphiql-response")
+    await write(page, follow % job)
+    await page.locator(".graphiql-execute-button").click()
+    for text in ("importJob", "APPLIED", school):
+        await expect(shown).to_contain_text(text)
+    await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
+    await write(page, follow % "import:999999999")
+    await page.locator(".graphiql-execute-button").click()
+    await expect(shown).to_contain_text("NOT_FOUND")
+
+
 async def test_a_workbook_without_a_sound_row_changes_nothing_and_says_so(page: Page, demo: Demo) -> None:
     school = demo.log_ins["school_administrator"]["place"]
     await sign_in(page, demo, "school_administrator")

@@ -25,7 +25,8 @@ export function refusal(fault: Fault): Refusal {
   return new Refusal(fault.message, fault.extensions?.code ?? "", fault.extensions?.remedy ?? "");
 }
 
-function headers({ token, role, language }: Caller): Record<string, string> {
+/** Who asks, how and in which language, as HTTP's headers and a WebSocket's first message say it. */
+export function headers({ token, role, language }: Caller): Record<string, string> {
   return {
     Accept: "application/json",
     "Accept-Language": language === "zh" ? "zh-CN" : "en",

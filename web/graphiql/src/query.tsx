@@ -1,9 +1,11 @@
 import { useEditorContext, useSchemaStore } from "@graphiql/react";
-import type { Fetcher, FetcherParams } from "@graphiql/toolkit";
+import type { Fetcher, FetcherOpts, FetcherParams } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
+import { getOperationAST, OperationTypeNode } from "graphql";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { type Example, offered } from "./examples";
-import { type Caller, type Grant, type Language, type Person, Refusal, request } from "./hub";
+import { type Answer, type Caller, type Grant, type Language, type Person, Refusal, request } from "./hub";
+import { follow } from "./live";
 import { editor } from "./session";
 import type { Words } from "./words";
 
@@ -28,11 +30,14 @@ export function Query({ words, language, caller, person, grant, hidden, expire }
 
   // One fetcher for good: the editor reads the whole schema again whenever it is given a new one.
   const fetcher: Fetcher = useMemo(() => {
-    const answer = async (params: FetcherParams) => {
+    const checked = (found: Answer) => {
+      if (latest.current.token && found.errors?.[0]?.extensions?.code === "UNAUTHENTICATED") expire();
+      return found;
+    };
+    const answer = async (params: FetcherParams, options?: FetcherOpts) => {
+      if (subscribes(params, options)) return follow(latest.current, params, checked);
       try {
-        const found = await request(latest.current, params);
-        if (latest.current.token && found.errors?.[0]?.extensions?.code === "UNAUTHENTICATED") expire();
-        return found;
+        return checked(await request(latest.current, params));
       } catch (problem) {
         const { message, code, remedy } = problem as Refusal;
         return { errors: [{ message, extensions: { code, remedy } }] };
@@ -84,6 +89,11 @@ function Schema({ caller }: { caller: Caller }) {
     if (caller.token && caller.role) void introspect();
   }, [caller.role]);
   return null;
+}
+
+function subscribes({ operationName }: FetcherParams, options?: FetcherOpts): boolean {
+  const chosen = options?.documentAST && getOperationAST(options.documentAST, operationName);
+  return chosen?.operation === OperationTypeNode.SUBSCRIPTION;
 }
 
 type PlacedProps = { example: Example | null; grant: Grant | undefined; done: () => void };
