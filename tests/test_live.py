@@ -150,7 +150,7 @@ async def test_an_import_is_told_at_once_and_as_it_changes_until_it_is_finished(
         assert await client.hear() == {"id": "1", "type": "complete"}
 
 
-@pytest.mark.parametrize("state", ["QUEUED", "READING", "JUDGED", "HELD", "APPLYING"])
+@pytest.mark.parametrize("state", ["QUEUED", "READING", "HELD", "APPLYING"])
 async def test_an_import_that_may_still_change_is_followed(
     address: str, province: Province, system: asyncpg.Connection, job: int, state: str
 ) -> None:
