@@ -69,6 +69,9 @@ class Settings:
     lookup_attempts: int = knob(20, "Pupils an account may fail to confirm within an hour before RATE_LIMITED.")
     transfer_tail_days: int = knob(30, "Days a sending school still reads the record of a pupil who left for another.")
     fold_seconds: float = knob(1.0, "Seconds between two folds of changes into the counts; 0 leaves it to others.")
+    erase_seconds: float = knob(
+        5.0, "Seconds between two looks for files of an ended trial, until none are left; 0 leaves them to others."
+    )
     trusted_documents: str = knob("", "Folder of .graphql files, or a JSON file {sha256: document}: only these run.")
     persisted_cache: int = knob(4_000_000, "Bytes of automatic persisted queries, per process; 0 turns them off.")
     plain_get: bool = knob(False, "Whether GET takes a document's text too, not only its hash.")

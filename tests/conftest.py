@@ -23,7 +23,7 @@ COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
-KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
+KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version", "register"}
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,7 @@ def make_settings(cluster: Cluster, database: str, **overrides: object) -> Setti
         "read_database_url": cluster.url("hub_read", database),
         "system_database_url": cluster.url("hub_system", database),
         "fold_seconds": 0.0,
+        "erase_seconds": 0.0,
     }
     return Settings(**(urls | overrides))  # type: ignore[arg-type]
 

@@ -19,7 +19,7 @@ from tests.conftest import make_settings
 
 ROOT = Path(__file__).parents[1]
 TABLES = {table.name for table in Base.metadata.tables.values()}
-PUBLIC = {"chains", "chain_steps", "codes", "policy_versions"}
+PUBLIC = {"chains", "chain_steps", "codes", "policy_versions", "register"}
 WRITE_ONLY = {"audit_values", "outbox"}
 FIRST = "2026_11_24_0000"
 

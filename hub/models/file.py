@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, one_of, path_shaped
+from hub.models.base import Base, Key, Moment, Ordered, one_of, path_shaped, wipe
 from hub.terms import ImportState
 
 
@@ -14,6 +14,7 @@ class File(Base):
     """A file somebody uploaded (文件); its bytes are in the file store under `key`."""
 
     __tablename__ = "files"
+    __trial__ = wipe("文件", "files")
     __table_args__ = (Index("ix_files_account_id", "account_id", "created_at"),)
 
     id: Mapped[Key]
@@ -29,6 +30,7 @@ class Import(Base):
     """One workbook read into the register (导入): what became of its rows."""
 
     __tablename__ = "imports"
+    __trial__ = wipe("导入批次", "imports")
     __table_args__ = (
         path_shaped(),
         one_of("state", ImportState),
