@@ -25,9 +25,8 @@ Follow = Callable[[int], None]
 """Told how many files are gone."""
 _NEEDED = "SELECT key FROM files WHERE key = ANY ($1)"
 _DONE = "UPDATE register SET files_erased_at = now() WHERE files_erased_at IS NULL RETURNING 1"
-_AUDIT = (
-    "INSERT INTO audit (action, object, outcome, facts) VALUES ('register:eraseFiles', 'register:1', 'ACCEPTED', $1)"
-)
+_AUDIT = """INSERT INTO audit (action, object, outcome, facts)
+            VALUES ('register:eraseFiles', 'register:1', 'ACCEPTED', $1)"""
 
 
 def unseen(_gone: int) -> None:

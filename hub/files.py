@@ -71,13 +71,13 @@ class Files:
         however coarsely it tells time.
         """
         first = await self._tick()
-        while await self._tick() == first:
+        while await self._tick() == first:  # noqa: ASYNC110 -- a store tells nobody that its clock has moved
             await asyncio.sleep(0.01)
         await self.erase([_CLOCK])
         return first
 
     async def older(self, moment: datetime) -> AsyncIterator[list[str]]:
-        """The keys of what has lain in the store since a moment or longer, page by page; they may be erased meanwhile."""
+        """The keys of what lies in the store since a moment or longer, page by page; they may be erased meanwhile."""
         async for page in obstore.list(self._store, chunk_size=_PAGE):
             yield [found["path"] for found in page if found["last_modified"] <= moment]
 

@@ -186,7 +186,7 @@ async def once(
 
 
 async def claim(connection: AsyncConnection, caller: Caller, request: Once) -> bool:
-    """Take a request's idempotency key for the caller; whether it was free. A request without one has nothing to take."""
+    """Take a request's idempotency key for the caller; whether it was free. One without a key has nothing to take."""
     if request.key is None:
         return True
     mine = {"account": caller.account.id, "key": request.key, "operation": request.operation, "hash": request.digest}

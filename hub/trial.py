@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, gate
 from hub.caller import Caller
 from hub.db import Database
-from hub.errors import BadInput, Conflict, Forbidden
+from hub.errors import BadInput, Conflict, Forbidden, Language
 from hub.files import Files
 from hub.models import Base, Place
 from hub.models.base import Trial
@@ -73,9 +73,9 @@ class Kind:
     trial: Trial
     rows: int
 
-    def title(self, *, chinese: bool) -> str:
+    def title(self, language: Language) -> str:
         """What the rows are."""
-        return (self.trial.chinese if chinese else self.trial.english) or self.table
+        return (self.trial.chinese if language == "zh" else self.trial.english) or self.table
 
 
 @dataclass(frozen=True, slots=True)

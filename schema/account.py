@@ -32,7 +32,7 @@ class Viewer:
     can: list[str] = strawberry.field(description="What the present role may do, as object:verb (当前角色的权限).")
     must_change_password: bool = strawberry.field(description="Whether only changePassword works (须先修改密码).")
     on_trial: bool = strawberry.field(
-        description="Whether the register is on trial, which every page must show: what is entered will be erased (试运行)."
+        description="Whether the register is on trial: pages must say that what is entered will be erased (试运行)."
     )
 
 

@@ -28,10 +28,10 @@ class Register:
     state: RegisterState = strawberry.field(description="On trial or in force (状态).")
     began_at: datetime = strawberry.field(description="Since when there is this register (启用时间).")
     end_requested_at: datetime | None = strawberry.field(
-        description="When the end of the trial was asked for; null unless it waits to be confirmed (申请结束试运行的时间)."
+        description="When its end was asked for; null unless that waits to be confirmed (申请结束试运行的时间)."
     )
     trial_ended_at: datetime | None = strawberry.field(
-        description="When the trial was ended and its data were erased; null before, and where there was none (试运行结束时间)."
+        description="When the trial was ended and its data were erased; null where that never was (试运行结束时间)."
     )
     files_erased_at: datetime | None = strawberry.field(
         description="When the last file of the trial was erased, soon after its end (试运行文件清除完成时间)."
@@ -113,11 +113,9 @@ class TrialQuery:
     async def trial_contents(self, info: HubInfo) -> TrialContents | None:
         """What is there to erase."""
         found = await trial.contents(*desk(info))
-        chinese = info.context.language == "zh"
+        speech = info.context.language
         return TrialContents(
-            kinds=[
-                TrialKind(name=kind.table, title=kind.title(chinese=chinese), rows=kind.rows) for kind in found.kinds
-            ],
+            kinds=[TrialKind(name=kind.table, title=kind.title(speech), rows=kind.rows) for kind in found.kinds],
             file_bytes=Decimal(found.file_bytes),
             confirm=found.confirm,
             requested_by=found.requested_by,
