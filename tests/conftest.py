@@ -102,7 +102,21 @@ def ask(http: httpx.AsyncClient, province: Province) -> Ask:
     return asked
 
 
+@pytest.fixture
+async def once_more(settings: Settings, system: asyncpg.Connection) -> AsyncIterator[None]:
+    """The register is on trial again after the test. The hub knows no way back: this is a superuser without triggers."""
+    yield
+    owner = await asyncpg.connect(settings.database_url)
+    await owner.execute(
+        """SET session_replication_role = replica;
+        UPDATE register SET state = 'TRIAL', requested_by = NULL, requested_at = NULL, ended_by = NULL, ended_at = NULL,
+                            files_until = NULL, files_erased_at = NULL"""
+    )
+    await owner.close()
+
+
 async def empty(connection: asyncpg.Connection) -> None:
+    await connection.execute("UPDATE register SET requested_by = NULL, requested_at = NULL")
     tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT]
     for table in tables:
         await connection.execute(f"DELETE FROM {table.name}")
