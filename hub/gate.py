@@ -90,6 +90,8 @@ async def writing(
     except (*LOST, PoolTimeout) as error:
         raise Unavailable from error
     except DBAPIError as error:
+        if alone and isinstance(_cause(error), asyncpg.LockNotAvailableError):
+            raise Unavailable("REGISTER_BUSY") from error
         if isinstance(_cause(error), EXPIRED):
             raise Unavailable("TIMEOUT") from error
         if isinstance(_cause(error), asyncpg.PostgresConnectionError) or error.connection_invalidated:
