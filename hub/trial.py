@@ -29,6 +29,7 @@ REQUEST_HOURS = 24
 STANDING = """SELECT state, began_at, requested_by, requested_at, ended_at, files_until, files_erased_at
               FROM register"""
 CONTENTS = "SELECT name, rows, bytes FROM trial_contents()"
+_UNHURRIED = text("SET LOCAL statement_timeout = '60s'")
 _REQUEST = text("UPDATE register SET requested_by = :account, requested_at = now()")
 _END = text("SELECT end_trial(:account, :files_until)")
 _NAME_OF = "SELECT name FROM accounts WHERE id = $1"
@@ -111,6 +112,7 @@ async def standing(database: Database) -> Standing:
 async def contents(database: Database, policy: Policy, caller: Caller) -> Contents:
     """What the trial holds, counted now. For the province's roles. Raises NotFound, Forbidden."""
     async with gate.writing(database, policy, caller, "register", Action.COUNT, _province) as connection:
+        await connection.execute(_UNHURRIED)
         rows = [row._mapping for row in await connection.execute(text(CONTENTS))]
         stands, name = await _standing(connection), await _confirmation(connection)
     asked_by = None

@@ -36,13 +36,13 @@ def commands(
     """The commands, with the terminal, the database and the progress bar that all commands have."""
     app = typer.Typer(help="试运行 The trial: what it holds, and its end.", no_args_is_help=True)
 
-    @app.command()
+    @app.command(name="status")
     def status() -> None:
         """试运行概况 Whether the register is on trial, and what would go: rows of each kind, files, bytes."""
         with database() as settings:
             _show(console, *asyncio.run(_look(settings)))
 
-    @app.command()
+    @app.command(name="request")
     def request(username: Username, password: Password) -> None:
         """申请结束试运行 Ask for the end of the trial, as a province administrator."""
         with database() as settings:
@@ -51,7 +51,7 @@ def commands(
         console.print(f"已申请，请省级学籍主管领导在 {hours} 小时内确认。", soft_wrap=True)
         console.print(f"Asked for. The province leader confirms it within {hours} hours: hub trial end", soft_wrap=True)
 
-    @app.command()
+    @app.command(name="end")
     def end(username: Username, password: Password, confirm: Confirm = None) -> None:
         """结束试运行 End the trial, as the province leader: its records and files are erased, for good."""
         with database() as settings:
