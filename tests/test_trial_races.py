@@ -156,6 +156,24 @@ async def test_a_reader_that_holds_on_keeps_the_trial_going_and_others_reading(
     assert await left(system) == {"outbox": 1}
 
 
+async def test_a_reader_of_two_tables_is_let_through_and_nobody_dies_of_a_deadlock(
+    ask: Ask, system: asyncpg.Connection, settings: Settings, trying: Province
+) -> None:
+    wanted = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'students'::regclass)"
+    reader = await db.door(settings, "hub_read").connect()
+    try:
+        async with reader.transaction():
+            await reader.fetch("SELECT FROM students LIMIT 1")
+            ending = asyncio.create_task(end(ask))
+            async with asyncio.timeout(20):
+                while not await system.fetchval(wanted):  # noqa: ASYNC110 -- the database has no event for it
+                    await asyncio.sleep(0.005)
+            await reader.fetch("SELECT FROM absences LIMIT 1")  # held by now, by who waits for the pupils
+        assert (await ending)["data"]["endTrial"]["register"]["state"] == "LIVE"
+    finally:
+        await reader.close()
+
+
 async def test_reads_folds_and_imports_all_at_once_leave_nothing_and_none_breaks(
     ask: Ask, http: httpx.AsyncClient, system: asyncpg.Connection, settings: Settings, trying: Province
 ) -> None:

@@ -5,10 +5,9 @@ Who holds which lock, and why no row of a trial outlives it:
 * Whoever writes for a person holds WRITING shared from the first statement of the transaction to its end (`enter`
   takes it), whoever ends the trial holds it alone. So no such transaction is under way while tables are emptied. One
   that began before waits there, and `enter` then answers another state than the person's session knew: it is refused.
-* A fold of the counts is kept off by its own lock.
-* What else touches the tables - reads, a backfill - holds their locks for the time of a statement or a batch. The locks
-  of all tables are taken together or not at all, and never waited for longer than a moment while others are held, so
-  that no read dies of a deadlock.
+* What else touches the tables - reads, a fold of the counts, a backfill - holds their locks for a statement or a batch.
+  The locks of all tables are taken together or not at all, and never waited for longer than a moment while others are
+  held, so that no read dies of a deadlock.
 
 Which tables are emptied is a right: TRUNCATE, granted to hub_system. The function that does it is hub_owner's, because
 only a table's owner may restart a sequence so that a rollback restores it, and sees no row; the one that asks whether it
@@ -24,8 +23,8 @@ down_revision = "2026_11_26_0006"
 branch_labels = None
 depends_on = None
 
-WRITING, FOLDING = 4_711_201_330, 4_711_201_322
-"""Advisory locks: who writes for a person; one fold of the counts at a time."""
+WRITING = 4_711_201_330
+"""Advisory lock: who writes for a person."""
 
 WIPED = """absences audit_values case_decisions case_files case_steps case_subjects cases class_days count_cells
            count_deltas files guardians imports leases outbox placements problem_deltas problem_records problem_tallies
@@ -93,7 +92,7 @@ END = f"""
 CREATE FUNCTION end_trial(by_account bigint, until_then timestamptz) RETURNS jsonb {DEFINER} AS $$
 DECLARE held register; erased jsonb;
 BEGIN
-    PERFORM pg_advisory_xact_lock({WRITING}), pg_advisory_xact_lock({FOLDING});
+    PERFORM pg_advisory_xact_lock({WRITING});
     SELECT * INTO held FROM register FOR UPDATE;
     IF held.state IS DISTINCT FROM 'TRIAL' OR coalesce(held.requested_by, by_account) = by_account THEN
         RAISE EXCEPTION 'a trial is ended by somebody else than who asked for it, once';
