@@ -21,7 +21,7 @@ from hub.terms import Outcome
 
 SESSION = """
 SELECT s.token_hash, s.id AS session_id, s.expires_at, a.id, a.username, a.name, a.must_change_password,
-       (SELECT max(id) FROM policy_versions) AS policy,
+       (SELECT max(id) FROM policy_versions) AS policy, (SELECT state FROM register) AS register,
        (SELECT coalesce(json_agg(json_build_object(
                'role', g.role, 'root', g.path, 'code', coalesce(p.code, h.code, c.number),
                'title', coalesce(p.name, h.name, c.name), 'since', g.since, 'until', g.until) ORDER BY g.id), '[]')
@@ -84,6 +84,10 @@ class Sessions:
     def forget(self, token: str) -> None:
         """Drop a session from memory: it was ended here."""
         self._seen.pop(token_hash(token), None)
+
+    def forget_all(self) -> None:
+        """Look every session up anew: what they all know has changed."""
+        self._seen.clear()
 
     async def _look_up(self, key: bytes) -> Account:
         started = monotonic()
@@ -191,7 +195,14 @@ def _account(row: asyncpg.Record) -> Account:
         for grant in orjson.loads(row["grants"])
     )
     return Account(
-        row["id"], row["session_id"], row["username"], row["name"], row["must_change_password"], row["expires_at"], held
+        row["id"],
+        row["session_id"],
+        row["username"],
+        row["name"],
+        row["must_change_password"],
+        row["expires_at"],
+        held,
+        row["register"],
     )
 
 

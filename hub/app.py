@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, clock, counts, files, gate
+from hub import answers, clock, counts, erasing, files, gate
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -72,7 +72,8 @@ def build(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         readers.prepare()
-        async with database, counts.folding(database), hub.watch.looking(), sockets.guarding():
+        folding, erased = counts.folding(database), erasing.erasing(database, hub.files)
+        async with database, folding, erased, hub.watch.looking(), sockets.guarding():
             yield
 
     app = Starlette(

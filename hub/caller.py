@@ -34,6 +34,8 @@ class Account:
     must_change_password: bool
     expires_at: datetime
     grants: tuple[Held, ...]
+    register: str | None = None
+    """The state of the register as the session knew it: what is written is written into that register or not at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, migrate, outbox, path_check, seed, worker, workers
+from hub import backfill, counts, demo, migrate, outbox, path_check, seed, trial_command, worker, workers
 from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
 from hub.fuzz import command as fuzz
@@ -309,6 +309,9 @@ def bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         yield progress
+
+
+app.add_typer(trial_command.commands(console, database, bar), name="trial")
 
 
 def run(settings: Settings) -> None:

@@ -1,9 +1,13 @@
 """The file store: uploaded bytes in a folder, their facts in the register."""
 
+import asyncio
 import hashlib
+import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
@@ -18,6 +22,9 @@ from hub.errors import NotFound, TooLarge
 from hub.models import File
 
 _NAME_LENGTH = 200
+_PAGE = 1_000
+_CLOCK = "clock"
+_HALF = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._store = LocalStore(folder)
 
     async def put(self, key: str, data: bytes) -> None:
@@ -49,9 +57,51 @@ class Files:
             raise NotFound from None
         return bytes(await answer.bytes_async())
 
+    async def erase(self, keys: Sequence[str]) -> None:
+        """Erase what lies under these keys; what is gone already is no fault."""
+        try:
+            await obstore.delete_async(self._store, keys)
+        except FileNotFoundError:
+            for key in keys:
+                with suppress(FileNotFoundError):
+                    await obstore.delete_async(self._store, key)
+
+    async def moment(self) -> datetime:
+        """A moment by the store's own clock: all that lies in it is as old or older, all that comes later is younger,
+        however coarsely it tells time.
+        """
+        first = await self._tick()
+        while await self._tick() == first:  # noqa: ASYNC110 -- a store tells nobody that its clock has moved
+            await asyncio.sleep(0.01)
+        await self.erase([_CLOCK])
+        return first
+
+    async def older(self, moment: datetime) -> AsyncIterator[list[str]]:
+        """The keys of what lies in the store since a moment or longer, page by page; they may be erased meanwhile."""
+        async for page in obstore.list(self._store, chunk_size=_PAGE):
+            yield [found["path"] for found in page if found["last_modified"] <= moment]
+
+    async def erase_halves(self, moment: datetime) -> None:
+        """Erase what a process that was killed has left half written; the store itself no longer lists that."""
+        await asyncio.to_thread(self._erase_halves, moment)
+
+    def _erase_halves(self, moment: datetime) -> None:
+        for path in self._folder.rglob("*#*"):
+            with suppress(FileNotFoundError):
+                if _HALF.search(path.name) and datetime.fromtimestamp(path.stat().st_mtime, UTC) <= moment:
+                    path.unlink()
+
+    async def _tick(self) -> datetime:
+        await obstore.put_async(self._store, _CLOCK, b"")
+        return (await obstore.head_async(self._store, _CLOCK))["last_modified"]
+
 
 async def store(database: Database, files: Files, caller: Caller, name: str, parts: AsyncIterator[bytes]) -> Stored:
-    """Keep an upload: the bytes in the store, its facts under its uploader's name. Raises TooLarge past the limit."""
+    """Keep an upload: the bytes in the store, its facts under its uploader's name.
+
+    The bytes are put while the transaction holds the register's state (`gate.scope`), so that those of a trial lie
+    there before it ends or never. Raises TooLarge past the limit, Conflict if the trial ended during the upload.
+    """
     limit, digest, size = database.settings.upload_limit, hashlib.sha256(), 0
     with SpooledTemporaryFile(max_size=limit) as kept:
         async for part in parts:
@@ -61,13 +111,13 @@ async def store(database: Database, files: Files, caller: Caller, name: str, par
             digest.update(part)
             kept.write(part)
         kept.seek(0)
-        key = f"uploads/{secrets.token_hex(16)}"
-        await files.put(key, kept.read())
-    plain, sha256 = name[-_NAME_LENGTH:].replace("\x00", ""), digest.hexdigest()
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
+        key, plain = f"uploads/{secrets.token_hex(16)}", name[-_NAME_LENGTH:].replace("\x00", "")
+        sha256 = digest.hexdigest()
         query = insert(File).values(account_id=caller.account.id, key=key, name=plain, size=size, sha256=sha256)
-        found = (await connection.execute(query.returning(File.id))).scalar_one()
+        async with database.app.begin() as connection:
+            await gate.scope(connection, caller)
+            await files.put(key, kept.read())
+            found = (await connection.execute(query.returning(File.id))).scalar_one()
     return Stored(found, plain, size, sha256)
 
 

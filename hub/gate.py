@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import insert, text
+from sqlalchemy import TextClause, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,12 +22,18 @@ from hub.terms import Outcome
 from policies import Action, Policy
 
 _ENTER = text("SELECT enter(:low, :high, :roots, :account)")
-_STILL_HELD = text("SELECT still_held(:low, :high, :roots, :account, :session, :role)")
+_STILL_HELD = text("SELECT root, state FROM still_held(:low, :high, :roots, :account, :session, :role)")
 _STILL_GRANTED = text(
-    """SELECT g.path FROM grants g JOIN accounts a ON a.id = g.account_id
+    """SELECT g.path AS root, register_state() AS state FROM grants g JOIN accounts a ON a.id = g.account_id
        WHERE g.account_id = :account AND g.role = :role AND g.since <= now() AND (g.until IS NULL OR now() < g.until)
          AND a.disabled_at IS NULL FOR SHARE OF g"""
 )
+_ALONE = (
+    text("SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', :patience, true)"),
+    text("SELECT pg_advisory_xact_lock(4711201330)"),  # `enter` holds it shared
+)
+PATIENCE = "60s"
+"""How long a write that wants to be alone waits for the others; who comes meanwhile waits for it."""
 _RECORD = text(
     """WITH entry AS (
            INSERT INTO audit (account_id, role, action, object, path, outcome, facts, values_hash)
@@ -52,18 +58,30 @@ Find = Callable[[AsyncConnection], Awaitable[str | None]]
 
 @asynccontextmanager
 async def writing(
-    database: Database, policy: Policy, caller: Caller, noun: str, action: Action, path: str | Find
+    database: Database,
+    policy: Policy,
+    caller: Caller,
+    noun: str,
+    action: Action,
+    path: str | Find,
+    *,
+    alone: bool = False,
 ) -> AsyncIterator[AsyncConnection]:
     """Open the caller's transaction for an action at a path; commit it when the deed returns.
 
     Session and grant are read again and share-locked: a revocation waits for this write, or this write sees it.
-    Refusals are audited in a transaction of their own. Raises NotFound outside the caller's reach (before Forbidden:
-    what cannot be reached does not exist), Forbidden when the role may not, Unavailable without a database.
+    Refusals are audited in a transaction of their own. `alone` waits until nobody else writes and lets nobody begin
+    before the commit; ask for it only where the caller has been found to be allowed to.
+    Raises NotFound outside the caller's reach (before Forbidden: what cannot be reached does not exist), Forbidden when
+    the role may not, Conflict where the trial has ended since the caller signed in or was looked up, Unavailable
+    without a database or when it is busy for too long.
     """
     place = path if isinstance(path, str) else None
     try:
         async with database.app.begin() as connection:
-            await _again(connection, caller)
+            if alone:
+                await _be_alone(connection)
+            await _again(connection, caller, fenced=not alone)
             if not isinstance(path, str):
                 place = await path(connection)
             if place is None or not caller.reaches(place):
@@ -77,17 +95,21 @@ async def writing(
     except (*LOST, PoolTimeout) as error:
         raise Unavailable from error
     except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig else None
-        if isinstance(cause, EXPIRED):
+        if alone and isinstance(_cause(error), asyncpg.LockNotAvailableError):
+            raise Unavailable("REGISTER_BUSY") from error
+        if isinstance(_cause(error), EXPIRED):
             raise Unavailable("TIMEOUT") from error
-        if isinstance(cause, asyncpg.PostgresConnectionError) or error.connection_invalidated:
+        if isinstance(_cause(error), asyncpg.PostgresConnectionError) or error.connection_invalidated:
             raise Unavailable from error
         raise
 
 
 async def scope(connection: AsyncConnection, caller: Caller) -> None:
-    """Tell row security who acts where, for this transaction only."""
-    await connection.execute(_ENTER, _scope_of(caller))
+    """Tell row security who acts where, for this transaction only. The trial does not end before this transaction.
+
+    Raises Conflict TRIAL_ENDED if it has ended since the caller was looked up, Unavailable while it is being ended.
+    """
+    _fence(caller, (await _entering(connection, _ENTER, _scope_of(caller))).scalar_one())
 
 
 def _scope_of(caller: Caller) -> dict[str, str]:
@@ -160,8 +182,7 @@ async def once(
     if not 8 <= len(request.key) <= 100 or not request.key.isprintable():
         raise BadInput("BAD_KEY", field="idempotencyKey")
     mine = {"account": caller.account.id, "key": request.key}
-    fresh = await connection.execute(_CLAIM, mine | {"operation": request.operation, "hash": request.digest})
-    if fresh.first() is None:
+    if not await claim(connection, caller, request):
         known = (await connection.execute(_CLAIMED, mine)).one()
         if (known.operation, known.payload_hash) != (request.operation, request.digest):
             raise Conflict("KEY_REUSED", field="idempotencyKey")
@@ -169,6 +190,14 @@ async def once(
     answer = await deed()
     await connection.execute(_ANSWERED, mine | {"answer": orjson.dumps(answer).decode()})
     return answer
+
+
+async def claim(connection: AsyncConnection, caller: Caller, request: Once) -> bool:
+    """Take a request's idempotency key for the caller; whether it was free. One without a key has nothing to take."""
+    if request.key is None:
+        return True
+    mine = {"account": caller.account.id, "key": request.key, "operation": request.operation, "hash": request.digest}
+    return (await connection.execute(_CLAIM, mine)).first() is not None
 
 
 async def fresh(connection: AsyncConnection, about: str, found: int, known: int | None) -> None:
@@ -202,17 +231,45 @@ async def refuse(database: Database, caller: Caller, action: str, path: str | No
         return
 
 
-async def _again(connection: AsyncConnection, caller: Caller) -> None:
+async def _again(connection: AsyncConnection, caller: Caller, *, fenced: bool) -> None:
     """Scope the transaction, and read session and grants again, locked against a revocation.
 
     Work that goes on after its person has left acts without a session: the grant is what counts.
     """
     if caller.account.session_id:
         asked = _scope_of(caller) | {"session": caller.account.session_id, "role": caller.role}
-        held = (await connection.execute(_STILL_HELD, asked)).scalars().all()
+        held = (await _entering(connection, _STILL_HELD, asked)).all()
     else:
         await scope(connection, caller)
         asked = {"account": caller.account.id, "role": caller.role}
-        held = (await connection.execute(_STILL_GRANTED, asked)).scalars().all()
-    if not all(any(paths.inside(root, path) for path in held) for root in caller.roots):
+        held = (await connection.execute(_STILL_GRANTED, asked)).all()
+    if not all(any(paths.inside(root, row.root) for row in held) for root in caller.roots):
         raise Unauthenticated("UNAUTHENTICATED")
+    if fenced and held:
+        _fence(caller, held[0].state)
+
+
+def _fence(caller: Caller, state: str | None) -> None:
+    """Keep a write that was begun in the trial out of the register in force."""
+    if caller.account.register not in (None, state):
+        raise Conflict("TRIAL_ENDED")
+
+
+async def _be_alone(connection: AsyncConnection) -> None:
+    settings, lock = _ALONE
+    await connection.execute(settings, {"patience": PATIENCE})
+    await _entering(connection, lock)
+
+
+async def _entering(connection: AsyncConnection, statement: TextClause, given: dict[str, Any] | None = None) -> Any:
+    """The first statement of a write, which waits while somebody else wants to be alone."""
+    try:
+        return await connection.execute(statement, given)
+    except DBAPIError as error:
+        if isinstance(_cause(error), asyncpg.LockNotAvailableError):
+            raise Unavailable("REGISTER_BUSY") from error
+        raise
+
+
+def _cause(error: DBAPIError) -> BaseException | None:
+    return error.orig.__cause__ if error.orig else None

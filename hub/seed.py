@@ -12,10 +12,19 @@ from hub.settings import Settings
 
 ALWAYS = date(1949, 10, 1)
 """The first day of codes that have none of their own."""
+_BEGUN = """
+INSERT INTO register (state)
+SELECT CASE WHEN EXISTS (SELECT FROM students)
+             AND NOT EXISTS (SELECT FROM students WHERE substr(student_number, 12, 7) < '5000000') THEN 'LIVE'
+            ELSE 'TRIAL' END
+WHERE NOT EXISTS (SELECT FROM register) ON CONFLICT DO NOTHING"""
+"""A register begins on trial. One that held pupils before there were trials is in force, so that nobody can wipe it by
+mistake, unless it holds a sample's: those have the lower student numbers.
+"""
 
 
 async def seed(settings: Settings) -> None:
-    """Bring code lists, chains and shipped policy up to this release.
+    """Bring code lists, chains and shipped policy up to this release; begin a register that is new.
 
     A province's own approved policy is left alone, and so is a chain it has of a kind and day.
     """
@@ -25,6 +34,7 @@ async def seed(settings: Settings) -> None:
             await _codes(connection)
             await _chains(connection)
             await _policy(connection)
+            await connection.execute(_BEGUN)
     finally:
         await connection.close()
 

@@ -91,6 +91,9 @@ class Settings:
     watch_seconds: float = knob(0.5, "Seconds between two looks at what subscriptions watch.")
     heartbeat: float = knob(10.0, "Seconds after which a subscription tells again what has not changed.")
     event_rate: int = knob(200, "Events of subscriptions that are read in a second, per process.")
+    erase_seconds: float = knob(
+        5.0, "Seconds between two looks for files of an ended trial, until none are left; 0 leaves them to others."
+    )
     trusted_documents: str = knob("", "Folder of .graphql files, or a JSON file {sha256: document}: only these run.")
     persisted_cache: int = knob(4_000_000, "Bytes of automatic persisted queries, per process; 0 turns them off.")
     plain_get: bool = knob(False, "Whether GET takes a document's text too, not only its hash.")

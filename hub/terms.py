@@ -6,6 +6,13 @@ Lists that change by decree (ethnic groups, ID types, nationalities) are version
 from enum import StrEnum
 
 
+class RegisterState(StrEnum):
+    """Whether the register is tried out or in force (学籍库状态). It goes from the one to the other, never back."""
+
+    TRIAL = "TRIAL"
+    LIVE = "LIVE"
+
+
 class PlaceLevel(StrEnum):
     """The level of a place in the administrative tree (行政级别)."""
 

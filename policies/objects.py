@@ -49,6 +49,7 @@ OBJECTS: dict[str, Noun] = {
     "import": _noun("导入批次", "approve delete read"),
     "placement": _noun("就读经历", "count read"),
     "problemRecord": _noun("问题学籍", "count read resolve update"),
+    "register": _noun("学籍库", "approve count create"),
     "region": _noun("行政区划", "count create read update"),
     "school": _noun("学校", "count create read update", _SCHOOL),
     "schoolClass": _noun("班级", "count create delete read update", _SCHOOL_CLASS),

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from hub import accounts, caller, clock
+from hub.terms import RegisterState
 from schema.context import Context, HubInfo, argument
 
 
@@ -30,6 +31,9 @@ class Viewer:
     roles: list[HeldRole] = strawberry.field(description="Every role held now (全部角色).")
     can: list[str] = strawberry.field(description="What the present role may do, as object:verb (当前角色的权限).")
     must_change_password: bool = strawberry.field(description="Whether only changePassword works (须先修改密码).")
+    on_trial: bool = strawberry.field(
+        description="Whether the register is on trial: pages must say that what is entered will be erased (试运行)."
+    )
 
 
 @strawberry.input(description="A user name and its password (登录信息).")
@@ -127,4 +131,5 @@ def viewer_of(context: Context, account: caller.Account, role: str | None) -> Vi
         ],
         can=context.policy.rights(acting.role) if acting.role else [],
         must_change_password=account.must_change_password,
+        on_trial=account.register == RegisterState.TRIAL,
     )

@@ -31,7 +31,7 @@ from loaders import selection
 from loaders.selection import Document, Selected
 from schema.context import Context
 
-PLAIN = frozenset({"viewer"})
+PLAIN = frozenset({"importFaults", "register", "trialContents", "viewer"})
 """The root fields of a query that are no statement; an operation with one of them goes by the executor."""
 
 

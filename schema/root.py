@@ -18,7 +18,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, progress, query, review, setup, workbook
+from schema import account, case, count, marking, node, progress, query, review, setup, trial, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -34,6 +34,7 @@ class Query(
     review.ReviewQuery,
     case.CaseQuery,
     count.CountQuery,
+    trial.TrialQuery,
     node.NodeQuery,
     workbook.WorkbookQuery,
 ):
@@ -48,6 +49,7 @@ class Mutation(
     case.CaseMutation,
     setup.SetupMutation,
     marking.AttendanceMutation,
+    trial.TrialMutation,
 ):
     """Every write."""
 

@@ -23,7 +23,7 @@ COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
-KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version"}
+KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version", "register"}
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,7 @@ def make_settings(cluster: Cluster, database: str, **overrides: object) -> Setti
         "read_database_url": cluster.url("hub_read", database),
         "system_database_url": cluster.url("hub_system", database),
         "fold_seconds": 0.0,
+        "erase_seconds": 0.0,
     }
     return Settings(**(urls | overrides))  # type: ignore[arg-type]
 
@@ -101,7 +102,21 @@ def ask(http: httpx.AsyncClient, province: Province) -> Ask:
     return asked
 
 
+@pytest.fixture
+async def once_more(settings: Settings, system: asyncpg.Connection) -> AsyncIterator[None]:
+    """The register is on trial again after the test. The hub knows no way back: this is a superuser without triggers."""
+    yield
+    owner = await asyncpg.connect(settings.database_url)
+    await owner.execute(
+        """SET session_replication_role = replica;
+        UPDATE register SET state = 'TRIAL', requested_by = NULL, requested_at = NULL, ended_by = NULL, ended_at = NULL,
+                            files_until = NULL, files_erased_at = NULL"""
+    )
+    await owner.close()
+
+
 async def empty(connection: asyncpg.Connection) -> None:
+    await connection.execute("UPDATE register SET requested_by = NULL, requested_at = NULL")
     tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT]
     for table in tables:
         await connection.execute(f"DELETE FROM {table.name}")

@@ -148,3 +148,42 @@ async def test_names_without_search_terms_get_them_at_the_next_command(
     assert await system.fetch("SELECT id, name_terms FROM students ORDER BY id") == before
     code, said = run(settings, tmp_path, "events")
     assert (code, said) == (0, "")
+
+
+async def test_two_people_end_the_trial_from_the_terminal(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path, once_more: None
+) -> None:
+    password = "guanli-2013-Xue"
+    for name, role in (("asker", "province_administrator"), ("leader", "province_leader")):
+        await make_caller(system, province, name, [(role, "14")], password_hash=await passwords.make(password))
+    kept = tmp_path / "home/files/uploads/photo"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"a pupil's face")
+    words = ["--password", password, "--username"]
+    code, said = run(settings, tmp_path, "trial", "status")
+    assert (code, "TRIAL" in said, "学生学籍" in said, "24" in said) == (0, True, True, True), said
+    code, said = run(settings, tmp_path, "trial", "end", *words, "leader", "--confirm", "山西省")
+    assert (code, "尚无有效的结束试运行申请" in said) == (1, True), said
+    code, said = run(settings, tmp_path, "trial", "request", *words, "leader")
+    assert (code, "您没有" in said) == (1, True), said
+    code, said = run(settings, tmp_path, "trial", "request", *words, "asker")
+    assert (code, "hub trial end" in said) == (0, True), said
+    code, said = run(settings, tmp_path, "trial", "end", *words, "leader", "--confirm", "山西")
+    assert (code, "山西省" in said) == (1, True), said
+    assert kept.exists()
+    assert await system.fetchval("SELECT count(*) FROM students") == 24
+    code, said = run(settings, tmp_path, "trial", "end", *words, "leader", "--confirm", "山西省")
+    assert (code, "in force" in said, "files erased" in said) == (0, True, True), said
+    assert not kept.exists()
+    assert await system.fetchval("SELECT count(*) FROM students") == 0
+    assert (
+        await system.fetchval(
+            "SELECT count(*) FROM sessions WHERE ended_at IS NULL AND account_id = ANY ($1)",
+            [province.accounts["asker"], province.accounts["leader"]],
+        )
+        == 2
+    )
+    code, said = run(settings, tmp_path, "trial", "status")
+    assert (code, "LIVE" in said, "its files are erased" in said) == (0, True, True), said
+    code, said = run(settings, tmp_path, "trial", "end", *words, "leader", "--confirm", "山西省")
+    assert (code, "正式运行" in said) == (1, True), said

@@ -91,7 +91,7 @@ def test_the_readme_names_every_command_and_no_other():
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
     for group in cli.app.registered_groups:
         known |= {f"{group.name} {command.name}" for command in group.typer_instance.registered_commands}
-    assert set(re.findall(r"^\| `hub (verify [a-z]+|[a-z]+)", text("README.md"), flags=re.MULTILINE)) == known
+    assert set(re.findall(r"^\| `hub ((?:verify|trial) [a-z]+|[a-z]+)", text("README.md"), flags=re.MULTILINE)) == known
 
 
 def test_the_readme_names_the_two_commands():

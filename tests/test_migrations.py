@@ -19,7 +19,7 @@ from tests.conftest import make_settings
 
 ROOT = Path(__file__).parents[1]
 TABLES = {table.name for table in Base.metadata.tables.values()}
-PUBLIC = {"chains", "chain_steps", "codes", "policy_versions"}
+PUBLIC = {"chains", "chain_steps", "codes", "policy_versions", "register"}
 WRITE_ONLY = {"audit_values", "outbox"}
 FIRST = "2026_11_24_0000"
 
@@ -190,7 +190,12 @@ async def filled(cluster: Cluster, settings: Settings) -> Settings:
     """A migrated database with one row in every table. Its checks are dropped so that any value will do."""
     filled = await make_database(cluster, "filled")
     await migrate.upgrade(filled)
-    connection = await connect(filled)
+    await fill(filled)
+    return filled
+
+
+async def fill(empty: Settings) -> None:
+    connection = await connect(empty)
     for row in await connection.fetch(
         """SELECT conrelid::regclass::text AS name, conname FROM pg_constraint
            WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')"""
@@ -207,7 +212,6 @@ async def filled(cluster: Cluster, settings: Settings) -> Settings:
         values = ", ".join(SOME_VALUE.get(row["type"], "'14'") + f"::{row['type']}" for row in columns)
         await connection.execute(f"INSERT INTO {table} ({names}) VALUES ({values})")
     await connection.close()
-    return filled
 
 
 SOME_VALUE = {

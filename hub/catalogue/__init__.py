@@ -10,9 +10,10 @@ from hub.catalogue.imports import IMPORTS
 from hub.catalogue.message import Message
 from hub.catalogue.problems import PROBLEMS
 from hub.catalogue.setup import SETUP
+from hub.catalogue.trial import TRIAL
 
 __all__ = ["MESSAGES", "PARTS", "Message"]
 
-PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE, IMPORTS)
+PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE, IMPORTS, TRIAL)
 MESSAGES: dict[str, Message] = {key: message for part in PARTS for key, message in part.items()}
 """Every message by its key; a key belongs to one part."""

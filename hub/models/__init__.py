@@ -10,6 +10,7 @@ from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
 from hub.models.file import File
 from hub.models.place import Place, PlaceVersion
 from hub.models.problem import ProblemRecord
+from hub.models.register import Register
 from hub.models.school import Campus, Grade, School, SchoolStage, SchoolVersion
 from hub.models.school_class import ClassGrade, SchoolClass
 from hub.models.student import Guardian, Placement, Student, StudentVersion
@@ -49,6 +50,7 @@ __all__ = [
     "ProblemDelta",
     "ProblemRecord",
     "ProblemTally",
+    "Register",
     "Request",
     "School",
     "SchoolClass",

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub import paths
-from hub.models.base import Base, Key, Moment, Ordered, Version, lasting, one_of, shaped
+from hub.models.base import KEEP, Base, Key, Moment, Ordered, Version, lasting, one_of, shaped, wipe
 from hub.terms import LeaseView
 
 
@@ -14,6 +14,7 @@ class Account(Base):
     """A person, or a machine, that may sign in (账号)."""
 
     __tablename__ = "accounts"
+    __trial__ = KEEP
     __table_args__ = (UniqueConstraint("username"),)
 
     id: Mapped[Key]
@@ -36,6 +37,7 @@ class Grant(Base):
     """
 
     __tablename__ = "grants"
+    __trial__ = KEEP
     __table_args__ = (
         lasting(),
         shaped("path", paths.PATTERN),
@@ -62,6 +64,7 @@ class Session(Base):
     """A sign-in (会话). Only the token's SHA-256 is kept: the database never holds a usable token."""
 
     __tablename__ = "sessions"
+    __trial__ = KEEP
     __table_args__ = (UniqueConstraint("token_hash"), Index("ix_sessions_account_id", "account_id"))
 
     id: Mapped[Key]
@@ -78,6 +81,7 @@ class Lease(Base):
     """
 
     __tablename__ = "leases"
+    __trial__ = wipe("临时授权", "leases")
     __table_args__ = (
         lasting(),
         one_of("view", LeaseView),
@@ -101,6 +105,7 @@ class PolicyVersion(Base):
     """A policy that was approved; the one in force is the newest (策略版本)."""
 
     __tablename__ = "policy_versions"
+    __trial__ = KEEP
     __table_args__ = (UniqueConstraint("sha256"),)
 
     id: Mapped[Key]

@@ -5,7 +5,7 @@ from datetime import date
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, Small, Version, one_of, path_shaped
+from hub.models.base import Base, Key, Moment, Ordered, Small, Version, one_of, path_shaped, wipe
 from hub.terms import AbsenceKind
 
 
@@ -15,6 +15,7 @@ class ClassDay(Base):
     """
 
     __tablename__ = "class_days"
+    __trial__ = wipe("班级日考勤", "class days")
     __table_args__ = (
         path_shaped(),
         CheckConstraint("absent + late + on_leave <= expected", name="expected"),
@@ -43,6 +44,7 @@ class Absence(Base):
     """
 
     __tablename__ = "absences"
+    __trial__ = wipe("缺勤记录", "absences")
     __table_args__ = (
         one_of("kind", AbsenceKind),
         path_shaped(),

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from hub.models.base import Base, Key, Moment, Ordered, one_of
+from hub.models.base import KEEP, Base, Key, Moment, Ordered, one_of, wipe
 from hub.terms import Outcome
 
 
@@ -25,6 +25,7 @@ class Audit(Base):
     """One accepted action or refusal (审计): facts and a hash of the values, never the values themselves."""
 
     __tablename__ = "audit"
+    __trial__ = KEEP
     __table_args__ = (
         one_of("outcome", Outcome),
         Index("ix_audit_at", "at"),
@@ -51,6 +52,7 @@ class Request(Base):
     """A write that carried an idempotency key: whose, of what, and the ids it answered, never what it said."""
 
     __tablename__ = "requests"
+    __trial__ = wipe("幂等请求", "idempotency keys")
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -64,6 +66,7 @@ class AuditValue(Base):
     """The values an audited action saw, before and after; erasable without breaking the audit."""
 
     __tablename__ = "audit_values"
+    __trial__ = wipe("审计数值", "audited values")
 
     audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True)
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -74,6 +77,7 @@ class Outbox(Base):
     """An event for those who follow the register. Readers take rows below `pg_snapshot_xmin`, so none is skipped."""
 
     __tablename__ = "outbox"
+    __trial__ = wipe("事件", "events")
     __table_args__ = (Index("ix_outbox_xid", "xid", "id"),)
 
     id: Mapped[Key]

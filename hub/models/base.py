@@ -1,8 +1,9 @@
 """What every table shares: naming of constraints, types of columns, checks of closed lists."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, MetaData, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
@@ -11,8 +12,30 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from hub import paths
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What becomes of a table when the trial ends (试运行结束): kept as it is, or emptied, its rows being so many of
+    what the words say.
+    """
+
+    chinese: str | None = None
+    english: str | None = None
+
+
+KEEP = Trial()
+"""The table stays as it is: accounts, rights, places, schools, classes, rules, the log."""
+
+
+def wipe(chinese: str, english: str) -> Trial:
+    """The table is emptied: whatever tells of a pupil, or was made of such. The words tell what its rows are."""
+    return Trial(chinese, english)
+
+
 class Base(DeclarativeBase):
     """The register's tables. Nothing is ever loaded behind the caller's back: there are no relationships."""
+
+    __trial__: ClassVar[Trial]
+    """Said by every table: `KEEP`, or `wipe(...)` and in its migration `GRANT TRUNCATE ... TO hub_system`."""
 
     metadata = MetaData(
         naming_convention={

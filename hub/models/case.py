@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, Since, Small, Version, lasting, one_of, path_shaped
+from hub.models.base import KEEP, Base, Key, Moment, Ordered, Since, Small, Version, lasting, one_of, path_shaped, wipe
 from hub.terms import CaseKind, CaseState, RefusalReason, Side, Slot, StepState, Verdict
 
 
@@ -15,6 +15,7 @@ class Chain(Base):
     """The steps of a kind of case while a rule is in force (办理流程): a new Measure is a new row, not new code."""
 
     __tablename__ = "chains"
+    __trial__ = KEEP
     __table_args__ = (one_of("kind", CaseKind), lasting(), UniqueConstraint("kind", "since"))
 
     id: Mapped[Key]
@@ -30,6 +31,7 @@ class ChainStep(Base):
     """A step of a chain: who decides, within how many working days."""
 
     __tablename__ = "chain_steps"
+    __trial__ = KEEP
     __table_args__ = (one_of("side", Side), CheckConstraint("days > 0", name="days"))
 
     chain_id: Mapped[int] = mapped_column(ForeignKey("chains.id"), primary_key=True)
@@ -47,6 +49,7 @@ class Case(Base):
     """
 
     __tablename__ = "cases"
+    __trial__ = wipe("业务", "cases")
     __table_args__ = (
         path_shaped(),
         one_of("kind", CaseKind),
@@ -77,6 +80,7 @@ class CaseSubject(Base):
     """A pupil a case is about. At most one open case per pupil and slot."""
 
     __tablename__ = "case_subjects"
+    __trial__ = wipe("业务涉及学生", "pupils of cases")
     __table_args__ = (
         one_of("slot", Slot),
         Index(
@@ -99,6 +103,7 @@ class CaseStep(Base):
     """A step of a case: which office, by when, how it was decided."""
 
     __tablename__ = "case_steps"
+    __trial__ = wipe("业务步骤", "steps of cases")
     __table_args__ = (
         one_of("side", Side),
         one_of("state", StepState),
@@ -118,6 +123,7 @@ class CaseDecision(Base):
     """What somebody did to a case, in order; never changed. Nobody decides twice, nor what they asked for."""
 
     __tablename__ = "case_decisions"
+    __trial__ = wipe("办理意见", "decisions of cases")
     __table_args__ = (
         one_of("verdict", Verdict),
         one_of("reason", RefusalReason),
@@ -147,6 +153,7 @@ class CaseFile(Base):
     """A file that proves something in a case (佐证材料)."""
 
     __tablename__ = "case_files"
+    __trial__ = wipe("佐证材料", "evidence of cases")
 
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     file_id: Mapped[int] = mapped_column(ForeignKey("files.id"), primary_key=True)

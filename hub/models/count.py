@@ -3,7 +3,7 @@
 from sqlalchemy import Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Ordered, Small, one_of
+from hub.models.base import Base, Key, Ordered, Small, one_of, wipe
 from hub.terms import CountAxis
 
 
@@ -27,6 +27,7 @@ class CountCell(_Measures, Base):
     """
 
     __tablename__ = "count_cells"
+    __trial__ = wipe("统计单元", "cells of counts")
     __table_args__ = (one_of("axis", CountAxis),)
 
     axis: Mapped[str] = mapped_column(primary_key=True)
@@ -44,6 +45,7 @@ class CountDelta(_Measures, Base):
     """
 
     __tablename__ = "count_deltas"
+    __trial__ = wipe("统计变动", "changes of counts")
     __table_args__ = (Index("ix_count_deltas_path", "path"), Index("ix_count_deltas_territory", "territory"))
 
     id: Mapped[Key]
@@ -61,6 +63,7 @@ class ProblemDelta(Base):
     """
 
     __tablename__ = "problem_deltas"
+    __trial__ = wipe("问题学籍变动", "changes of problem counts")
     __table_args__ = (Index("ix_problem_deltas_student_id", "student_id"),)
 
     id: Mapped[Key]
@@ -72,6 +75,7 @@ class ProblemTally(Base):
     """How many open problem records of a pupil the cube counts: they move with the pupil."""
 
     __tablename__ = "problem_tallies"
+    __trial__ = wipe("问题学籍计数", "tallies of problem records")
 
     student_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     open: Mapped[int] = mapped_column(Integer)

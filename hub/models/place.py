@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import (
+    KEEP,
     Base,
     Key,
     Ordered,
@@ -26,6 +27,7 @@ class Place(Base):
     """An administrative division (行政区划, GB/T 2260): its code without trailing zeros is its path."""
 
     __tablename__ = "places"
+    __trial__ = KEEP
     __table_args__ = (
         one_of("level", PlaceLevel),
         path_shaped(),
@@ -56,6 +58,7 @@ class PlaceVersion(Base):
     """A place's name and parent while they held; the row without an end is today's."""
 
     __tablename__ = "place_versions"
+    __trial__ = KEEP
     __table_args__ = (
         lasting(),
         path_shaped(),

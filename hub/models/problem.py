@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, Version, one_of, path_shaped
+from hub.models.base import Base, Key, Moment, Ordered, Version, one_of, path_shaped, wipe
 from hub.terms import ProblemKind, ProblemState, Resolution
 
 
@@ -17,6 +17,7 @@ class ProblemRecord(Base):
     """
 
     __tablename__ = "problem_records"
+    __trial__ = wipe("问题学籍", "problem records")
     __table_args__ = (
         path_shaped(),
         one_of("kind", ProblemKind),

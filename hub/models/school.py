@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import (
+    KEEP,
     Base,
     Key,
     Ordered,
@@ -33,6 +34,7 @@ class School(Base):
     """
 
     __tablename__ = "schools"
+    __trial__ = KEEP
     __table_args__ = (
         path_shaped(),
         shaped("code", r"^(1[1]|2[12]|3[1-7]|4[12]|51|9[1-3])\d{8}$"),
@@ -85,6 +87,7 @@ class SchoolVersion(Base):
     """A school's name, manager, territory and standing while they held."""
 
     __tablename__ = "school_versions"
+    __trial__ = KEEP
     __table_args__ = (
         lasting(),
         path_shaped(),
@@ -115,6 +118,7 @@ class SchoolStage(Base):
     """
 
     __tablename__ = "school_stages"
+    __trial__ = KEEP
     __table_args__ = (
         one_of("stage", Stage),
         CheckConstraint("length BETWEEN 1 AND 9", name="length"),
@@ -141,6 +145,7 @@ class Campus(Base):
     """A campus of a school (校区)."""
 
     __tablename__ = "campuses"
+    __trial__ = KEEP
     __table_args__ = (path_shaped(), UniqueConstraint("school_id", "name"), Index("ix_campuses_path", "path"))
 
     id: Mapped[Key]
@@ -158,6 +163,7 @@ class Grade(Base):
     """A grade a school runs in a school year (年级): numbers 1 to 12 through primary, junior and senior."""
 
     __tablename__ = "grades"
+    __trial__ = KEEP
     __table_args__ = (
         path_shaped(),
         one_of("stage", Stage),

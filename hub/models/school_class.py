@@ -5,7 +5,7 @@ from datetime import date
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Ordered, Small, Version, path_shaped, shaped
+from hub.models.base import KEEP, Base, Key, Ordered, Small, Version, path_shaped, shaped
 
 
 class SchoolClass(Base):
@@ -17,6 +17,7 @@ class SchoolClass(Base):
     """
 
     __tablename__ = "classes"
+    __trial__ = KEEP
     __table_args__ = (
         path_shaped(),
         shaped("number", r"^\d{7}$"),
@@ -54,6 +55,7 @@ class ClassGrade(Base):
     """A grade taught in a class in a school year: one row for an ordinary class, several for a combined one."""
 
     __tablename__ = "class_grades"
+    __trial__ = KEEP
     __table_args__ = (CheckConstraint("grade BETWEEN 1 AND 13", name="grade"),)
 
     class_id: Mapped[int] = mapped_column(ForeignKey("classes.id"), primary_key=True)

@@ -21,6 +21,7 @@ from hub.models.base import (
     one_of,
     path_shaped,
     shaped,
+    wipe,
 )
 from hub.terms import EnrolmentState, Sex
 
@@ -40,6 +41,7 @@ class Student(Base):
     """
 
     __tablename__ = "students"
+    __trial__ = wipe("学生学籍", "pupils")
     __table_args__ = (
         path_shaped(),
         one_of("sex", Sex),
@@ -128,6 +130,7 @@ class Guardian(Base):
     """A family member of a pupil (家庭成员); the sheet holds two."""
 
     __tablename__ = "guardians"
+    __trial__ = wipe("家庭成员", "family members")
     __table_args__ = (CheckConstraint("position BETWEEN 1 AND 9", name="position"),)
 
     student_id: Mapped[int] = mapped_column(ForeignKey("students.id"), primary_key=True)
@@ -153,6 +156,7 @@ class Placement(Base):
     """
 
     __tablename__ = "placements"
+    __trial__ = wipe("就读经历", "placements")
     __table_args__ = (
         path_shaped(),
         lasting(),
@@ -195,6 +199,7 @@ class StudentVersion(Base):
     """
 
     __tablename__ = "student_versions"
+    __trial__ = wipe("学籍信息变更记录", "versions of pupils")
     __table_args__ = (
         path_shaped(),
         one_of("sex", Sex),

@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, JSON, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE, JSONB, TIMESTAMP, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, Small, one_of, path_shaped
+from hub.models.base import Base, Key, Moment, Ordered, Small, one_of, path_shaped, wipe
 from hub.terms import ImportMode, ImportState, RowVerdict, Undoing
 
 OPEN = "state IN ('QUEUED', 'READING', 'HELD', 'APPLYING')"
@@ -26,6 +26,7 @@ class Import(Base):
     """
 
     __tablename__ = "imports"
+    __trial__ = wipe("导入批次", "imports")
     __table_args__ = (
         path_shaped(),
         one_of("state", ImportState),
@@ -89,6 +90,7 @@ class ImportRow(Base):
     """
 
     __tablename__ = "import_rows"
+    __trial__ = wipe("导入行", "rows of imports")
     __table_args__ = (
         one_of("verdict", RowVerdict),
         one_of("undone", Undoing),

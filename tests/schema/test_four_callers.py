@@ -19,9 +19,10 @@ from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
 from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.test_class_sheet import sheet
 from tests.test_setup import make_grades
+from tests.tried import asked_for, make_province_leaders
 
-ANYBODY = {"viewer", "signIn", "signOut", "changePassword"}
-"""Root fields that ask nothing of a role; `test_accounts` and `test_roots` hold them."""
+ANYBODY = {"viewer", "register", "signIn", "signOut", "changePassword"}
+"""Root fields that ask nothing of a role; `test_accounts`, `test_roots` and `test_trial` hold them."""
 FOLLOWED = {"importJob"}
 """Root fields of subscriptions; `test_live` holds them for the same four callers."""
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit", "sessions"})
@@ -111,6 +112,9 @@ TABLE = {
     "withdrawCase": write("withdrawCase", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
     "resolveProblem": write("resolveProblem", "case { id }", "reviewerA", "reviewerB", "schoolA1"),
     "markAttendance": write("markAttendance", "classDay { id }", "teacherA1-1", "teacherA1-2", "countyA"),
+    "trialContents": Row("query { trialContents { confirm } }", "nothing", "leadProv", "leadNowhere", "dash"),
+    "requestEndTrial": write("requestEndTrial", "register { state }", "prov", "provNowhere", "leadProv"),
+    "endTrial": write("endTrial", "register { state }", "leadProv", "leadNowhere", "prov"),
     "markAttendances": write("markAttendances", "results { error { code } }", "teacherA1-1", "teacherA1-2", "countyA"),
 }
 
@@ -124,7 +128,7 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record: int) -> Stage:
+async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record: int, once_more: None) -> Stage:
     await make_leaders(system, province)
     await make_caller(system, province, "reviewerB", [("reviewer", "140106")])
     await make_caller(system, province, "teacherA1-2", [("class_teacher", province.paths["A1-2"])])
@@ -135,6 +139,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
            FROM classes WHERE id = $1 RETURNING id""",
         province.ids["A1-1"],
     )
+    await make_province_leaders(system, province)
     case = await Counter(ask, province).opened()
     job = {state: await make_import(system, province, state) for state in ("JUDGED", "HELD", "APPLIED")}
     school = f"school:{province.ids['A1']}"
@@ -152,6 +157,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "case": case,
             "problem": f"problem:{record}",
             "import": job["APPLIED"],
+            "nothing": None,
         },
         inputs={
             "updateSchool": {"id": school, "phone": "0351-7654321"},
@@ -172,6 +178,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "decideCase": {"id": case, "verdict": "APPROVE"},
             "withdrawCase": {"id": case},
             "resolveProblem": {"id": f"problem:{record}", "resolution": "DELETE", "note": "重复"},
+            "requestEndTrial": {},
+            "endTrial": {"confirm": "山西省"},
             "markAttendance": day,
             "markAttendances": {"days": [day]},
         },
@@ -201,6 +209,8 @@ async def test_a_root_field_for_four_callers(
 ) -> None:
     row = TABLE[field]
     given = {"input": stage.inputs[field]} if row.key == "input" else {"key": stage.keys[row.key]}
+    if field == "endTrial":
+        await asked_for(system, province)
     files = await own_files(http, province, field) if field in OF_FILES else {}
 
     async def asking(caller: str | None) -> Any:
