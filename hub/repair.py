@@ -132,4 +132,5 @@ def _too_many(plain: str) -> Iterator[Slip]:
 
 def _lacking(values: list[int]) -> int:
     """What the weighted sum lacks to leave remainder 1, by ISO 7064 MOD 11-2."""
-    return (1 - sum(map(mul, values, _WEIGHTS))) % 11
+    weighed: int = sum(map(mul, values, _WEIGHTS))
+    return (1 - weighed) % 11

@@ -202,8 +202,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _warned(
         "GUARDIAN_TOO_YOUNG",
-        "按“{header}”，该成员只比学生大 {years} 岁。",
-        "By '{header}' this family member is {years} years older than the pupil.",
+        "按“{header}”，该成员与学生相差 {years} 岁，与关系不合。",
+        "By '{header}' this member is {years} years older than the pupil, too few for the relation.",
         "请核对关系，并确认没有填成学生或他人的号码。",
         "Check the relation and see that it is not the pupil's or someone else's number.",
         parent=14,
