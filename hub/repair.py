@@ -59,13 +59,15 @@ def candidates(
 
     Each has the sex and birth date given, where they are. First come two neighbours swapped, look-alike letters and the
     birth date of the record, then other slips usual on a keyboard; among equals those whose first six digits are one of
-    `near`, the divisions the record names; then by place, the check character before all.
+    `near`, the divisions the record names; then by place, the check character before all. What would lead away from
+    such a division comes last.
     """
     ranked: dict[str, tuple[int, bool, int]] = {}
     born = None if birth_date is None else f"{birth_date:%Y%m%d}"
     for meant, strength, place in _slips(number, born):
         if meant != number and (born is None or meant[6:14] == born) and divisions.known(meant[:6]):
-            rank = (strength, meant[:6] not in near, place)
+            away = meant[:6] not in near
+            rank = (_OTHER if away and number[:6] in near else strength, away, place)
             if rank < ranked.get(meant, (_OTHER + 1, True, 0)):
                 ranked[meant] = rank
     sound = (meant for meant in ranked if _sound(meant, sex, birth_date, today, ages))

@@ -259,7 +259,7 @@ class _Examiner:
         else:
             sound = row(number, flat)
             if mended or found.warned:
-                sound.mended, sound.warnings = part.mended[told[0] :], part.warnings[told[1] :]
+                sound.mended, sound.warnings = tuple(part.mended[told[0] :]), tuple(part.warnings[told[1] :])
             part.rows.append(sound)
 
     def _parse(
@@ -295,7 +295,7 @@ class _Examiner:
     def _value(self, column: Column, cell: Any) -> Any:
         """A cell's value, or what is wrong with it, or what was mended."""
         value = values.parse(column, cell, self.known.school, self.known.today)
-        if value is None or type(value) is Wrong or (type(cell) is str and value == cell):
+        if value is None or type(value) is Wrong:
             return value
         codes = mending.kinds(column, cell, value)
         return _Mended(value, codes) if codes else value

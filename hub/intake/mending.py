@@ -22,11 +22,13 @@ def kinds(column: Column, cell: Any, value: Any) -> tuple[str, ...]:
     """
     if type(cell) is not str:
         return tuple(_stored(column, cell, value))
+    if column.kind in ("code", "sex"):
+        return tuple(_option(column, cell.strip(), value))
+    if cell == value:
+        return ()
     text = cell.strip()
     if text == value or (column.kind == "date" and len(text) == 8 and text.isdecimal() and text.isascii()):
         return ()
-    if column.kind in ("code", "sex"):
-        return tuple(_option(column, text, value))
     return tuple(_form(column, text, value))
 
 

@@ -125,7 +125,7 @@ def _join(rows: list[Row], warnings: list[Fault], mended: list[Mend]) -> None:
         held = {row.number: row for row in rows}
         for warning in warnings:
             if (row := held.get(warning.row)) is not None:
-                row.warnings = [*row.warnings, warning]
+                row.warnings = (*row.warnings, warning)
         for mend in mended:
             if (row := held.get(mend.row)) is not None:
-                row.mended = [*row.mended, mend]
+                row.mended = (*row.mended, mend)
