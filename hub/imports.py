@@ -7,19 +7,19 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, text
+from sqlalchemy import and_, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import clock, gate, identity, names, placements, problems
+from hub import clock, gate, grades, identity, names, placements, problems
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import BadInput, NotFound
 from hub.intake import workbook
 from hub.intake.check import Checked, Fault, Row
 from hub.intake.sheet import BY_SLOT, COLUMNS
-from hub.intake.values import worded
-from hub.models import Import, School, SchoolClass
-from hub.terms import ImportState
+from hub.intake.values import FIRST_GRADES, worded
+from hub.models import ClassGrade, Import, School, SchoolClass, SchoolStage
+from hub.terms import ImportState, Stage
 from policies import Action, Policy
 
 KEY_DATA = ("name", "sex", "birth_date", "id_type", "id_number", "class_number")
@@ -113,7 +113,7 @@ async def apply(
 
 
 async def _school(database: Database, policy: Policy, caller: Caller, code: str) -> Any:
-    query = select(School.id, School.code, School.path, School.territory).where(School.code == code)
+    query = select(School.id, School.code, School.path, School.territory, School.founder).where(School.code == code)
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
         school = (await connection.execute(query)).one_or_none()
@@ -129,11 +129,50 @@ async def _examine(database: Database, caller: Caller, school: Any, data: bytes)
     """Have the file read and checked in another process."""
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
-        classes = await _classes(connection, school.id)
+        taught = await _taught(connection, school.id)
+        first_grades = await _first_grades(connection, school.id)
     limits = workbook.Limits(size=database.settings.upload_limit, rows=database.settings.row_limit)
     return workbook.examine(
-        data, limits, school_code=school.code, class_numbers=list(classes), today=clock.today(), ready=_derive
+        data,
+        limits,
+        school_code=school.code,
+        class_numbers=taught,
+        first_grades=first_grades,
+        founder=school.founder,
+        today=clock.today(),
+        ready=_derive,
     )
+
+
+async def _taught(connection: AsyncConnection, school_id: int) -> dict[str, list[int]]:
+    """The grades of the school's open classes, by class number: of a class of another school year none is told."""
+    query = (
+        select(
+            SchoolClass.official_number,
+            func.coalesce(func.array_agg(ClassGrade.grade).filter(ClassGrade.grade.is_not(None)), []),
+        )
+        .outerjoin(
+            ClassGrade,
+            and_(
+                ClassGrade.class_id == SchoolClass.id,
+                ClassGrade.school_year == SchoolClass.school_year,
+                ClassGrade.school_year == clock.school_year(clock.today()),
+            ),
+        )
+        .where(SchoolClass.school_id == school_id, SchoolClass.closed.is_(None))
+        .group_by(SchoolClass.official_number)
+    )
+    return {number: sorted(held) for number, held in await connection.execute(query)}
+
+
+async def _first_grades(connection: AsyncConnection, school_id: int) -> list[int]:
+    """The first grade of every stage, by the lengths of schooling (学制) of the school."""
+    today = clock.today()
+    lasting = and_(SchoolStage.since <= today, or_(SchoolStage.until.is_(None), SchoolStage.until > today))
+    query = select(SchoolStage.stage, SchoolStage.length).where(SchoolStage.school_id == school_id, lasting)
+    lengths = {Stage(stage): length for stage, length in await connection.execute(query)}
+    usual = dict(zip(Stage, FIRST_GRADES, strict=True))
+    return sorted({**usual, **{stage: held[0] for stage, held in grades.layout(lengths).items()}}.values())
 
 
 def _derive(part: Checked) -> None:

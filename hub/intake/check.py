@@ -16,6 +16,8 @@ from hub.intake.values import FIRST_GRADES, School, Wrong
 
 LONGEST_PART = 1_000
 """Rows a part has at most: enough that the cost of a statement does not matter."""
+_MOST_REMEMBERED = 20_000
+"""Texts of a column whose meaning is remembered: what recurs, recurs soon."""
 _CHINA, _NOT_OVERSEAS = "CHN", "00"
 
 
@@ -218,6 +220,7 @@ class _Examiner:
         self._parsed = [shared.setdefault(_meaning(column), {}) for column in COLUMNS]
         self._seen: dict[Any, int] = {}
         self._odd_rows = {number for number, _ in read.oddities}
+        self._named = [(read.letters.get(c.slot, c.letter), c.header, c.slot) for c in COLUMNS]
 
     def part(self, coming: int) -> Checked:
         """What was examined since the last part; with the last one what was counted only."""
@@ -225,7 +228,7 @@ class _Examiner:
         part.coming, part.letters, part.unknown = coming, self.read.letters, self.read.unknown
         if not coming:
             part.folded = [
-                Folded(self._letter(COLUMNS[place]), COLUMNS[place].header, COLUMNS[place].slot, code, count)
+                Folded(*self._named[place], code, count)
                 for listing in (self._faults, self._warnings, self._mended)
                 for (place, code), count in sorted(listing.folded.items())
             ]
@@ -276,6 +279,8 @@ class _Examiner:
             if value is _UNSEEN:
                 value = self._value(column, cell)
                 if type(cell) is str:
+                    if len(parsed) == _MOST_REMEMBERED:
+                        parsed.clear()
                     parsed[cell] = value
             kind = type(value)
             if kind is _Mended:
@@ -295,7 +300,7 @@ class _Examiner:
     def _value(self, column: Column, cell: Any) -> Any:
         """A cell's value, or what is wrong with it, or what was mended."""
         value = values.parse(column, cell, self.known.school, self.known.today)
-        if value is None or type(value) is Wrong:
+        if value is None or type(value) is Wrong or (value == cell and type(cell) is str and column.kind != "code"):
             return value
         codes = mending.kinds(column, cell, value)
         return _Mended(value, codes) if codes else value
@@ -328,10 +333,10 @@ class _Examiner:
     ) -> None:
         """List what was found, column by column."""
         first = True
-        for place, column in enumerate(COLUMNS):
-            for wrong in found.get(column.slot, ()):
+        for place, slot in enumerate(_SLOTS):
+            for wrong in found.get(slot, ()):
                 if listing.takes(place, wrong.key, always=first):
-                    told.append(self._fault(number, column, cells[place], wrong))
+                    told.append(self._fault(number, place, cells[place], wrong))
                 first = False
 
     def _tell_mended(
@@ -342,16 +347,11 @@ class _Examiner:
             for code in codes:
                 if self._mended.takes(place, code):
                     written, taken = values.written(cells[place], column), values.worded(flat[place], column)
-                    mend = Mend(number, self._letter(column), column.header, column.slot, code, written, taken)
-                    self._part.mended.append(mend)
+                    self._part.mended.append(Mend(number, *self._named[place], code, written, taken))
 
-    def _fault(self, number: int, column: Column, cell: Any, wrong: Wrong) -> Fault:
-        value = values.shown(cell, column)
-        letter = self._letter(column)
-        return Fault(number, letter, column.header, column.slot, wrong.key, value, wrong.values, wrong.suggestions)
-
-    def _letter(self, column: Column) -> str:
-        return self.read.letters.get(column.slot, column.letter)
+    def _fault(self, number: int, place: int, cell: Any, wrong: Wrong) -> Fault:
+        value = values.shown(cell, COLUMNS[place])
+        return Fault(number, *self._named[place], wrong.key, value, wrong.values, wrong.suggestions)
 
 
 def _meaning(column: Column) -> Any:
