@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/ from the code: errors, rules, settings, policy; `tests/test_docs.py` holds them so.
+"""Writes the generated pages of docs/ from the code; `tests/test_docs.py` holds them to it.
 
 Run `.venv/bin/python docs/generate.py` at the root of the repository after a message, a setting or a role changed.
 """
