@@ -13,11 +13,11 @@ _DIVISION = "140105"
 
 
 def rows(school: str, classes: Sequence[str], many: int, seed: int = 1) -> Iterator[dict[str, str]]:
-    """Pupils of a school, spread over its classes, each with two family members; all identity numbers differ."""
+    """Pupils of the second grade over its classes, each with two family members; all identity numbers differ."""
     chance = random.Random(seed)
-    today = clock.today()
+    year = clock.school_year(clock.today())
     for place in range(many):
-        born = date(today.year - 8, 1, 1) + timedelta(days=place % 700)
+        born = date(year - 8, 1, 1) + timedelta(days=place % 700)
         yield _pupil(chance, school, classes[place % len(classes)], born, place)
 
 
@@ -45,7 +45,7 @@ def _pupil(chance: random.Random, school: str, class_number: str, born: date, pl
         "residence_nature": chance.choice(("农业户口", "非农业户口")),
         "residence_code": division,
         "class_number": class_number,
-        "entry_month": f"{clock.school_year(clock.today())}09",
+        "entry_month": f"{clock.school_year(clock.today()) - 1}09",
         "admission_type": "就近入学",
         "attendance_type": chance.choice(("走读", "住校")),
         "present_address": address,

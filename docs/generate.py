@@ -1,4 +1,4 @@
-"""Writes docs/errors.md, docs/settings.md and docs/policy.md from the code; `tests/test_docs.py` holds them to it.
+"""Writes the generated pages of docs/ from the code; `tests/test_docs.py` holds them to it.
 
 Run `.venv/bin/python docs/generate.py` at the root of the repository after a message, a setting or a role changed.
 """
@@ -14,7 +14,7 @@ sys.path.insert(0, str(DOCS.parent))
 import policies  # noqa: E402 -- the root of the repository has just been added
 from hub.catalogue import MESSAGES as REFUSALS  # noqa: E402
 from hub.catalogue import Message  # noqa: E402
-from hub.intake.messages import MESSAGES as ROW_FAULTS  # noqa: E402
+from hub.intake.rules import RULES, Kind, Rule, Severity  # noqa: E402
 from hub.settings import Settings  # noqa: E402
 
 _ERRORS = """# Errors 错误代码
@@ -29,13 +29,29 @@ something exists elsewhere. An `INTERNAL` error carries a reference that stands 
 Words in braces are filled in at run time.
 
 """
-_ROWS = """
-## Faults of rows 行错误
+_RULES = """# Rules of the import sheet 导入规则
 
-`importWorkbook` and `hub import` answer these for each cell at fault: row, column letter, header, code, message and
-remedy. A row with a fault is not taken; the sound rows of the same workbook are.
+What is checked in each row of a workbook of pupils. A finding names the row, the column letter, the header, the code of
+the rule, what was found and what to do. All findings of a file are told at once; where a sheet has more than 200,000,
+further ones of the same code in the same column are counted, and every faulty row is still named.
 
+| Severity | 处理 | What it does |
+|---|---|---|
+| `REFUSE` | 拒绝 | The row is not taken; the sound rows of the same workbook are. |
+| `WARN` | 提醒 | The row is taken and the finding told. |
+| `MENDED` | 已修正 | The cell was taken in another form than it was written in; both are told. |
+
+A province may switch a rule marked ⇄ to `REFUSE`, `WARN` or `OFF`. A rule with days holds from the first to the last of
+them; where the law changed, a code has a line for each time.
+
+Words in braces are filled in at run time.
 """
+_KINDS = {
+    Kind.FIELD: "One cell 单元格",
+    Kind.CROSS_FIELD: "Cells of a row 跨列",
+    Kind.CROSS_ROW: "Rows of a sheet 跨行",
+    Kind.CROSS_REGISTER: "The register 跨学籍库",
+}
 _SETTINGS = """# Settings 配置
 
 Every setting has a default and is read from the environment once, at the start. A value that does not parse stops the
@@ -67,7 +83,21 @@ A policy that says otherwise does not load.
 def errors() -> str:
     """The text of docs/errors.md."""
     head = "| Key | Code | 说明 Message | 处理 Remedy |\n|---|---|---|---|\n"
-    return _ERRORS + head + _messages(REFUSALS, coded=True) + _ROWS + _row_head() + _messages(ROW_FAULTS, coded=False)
+    return (
+        _ERRORS
+        + head
+        + _messages(REFUSALS)
+        + "\nWhat is told of the rows of a workbook stands in [rules.md](rules.md).\n"
+    )
+
+
+def rules() -> str:
+    """The text of docs/rules.md."""
+    head = "| Code | Severity | 说明 Message | 处理 Remedy | Days and limits 时间与限值 |\n|---|---|---|---|---|\n"
+    mended = [rule for rule in RULES if rule.severity is Severity.MENDED]
+    sections = {title: [r for r in RULES if r.kind is kind and r not in mended] for kind, title in _KINDS.items()}
+    sections["What is mended 自动修正"] = mended
+    return _RULES + "".join(f"\n## {title}\n\n{head}{_lines(map(_rule, held))}" for title, held in sections.items())
 
 
 def settings() -> str:
@@ -102,20 +132,34 @@ def policy() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors, "settings.md": settings, "policy.md": policy}
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors,
+    "rules.md": rules,
+    "settings.md": settings,
+    "policy.md": policy,
+}
 """Every generated page, and how its text is made."""
 
 
-def _messages(messages: Mapping[str, Message], *, coded: bool) -> str:
+def _messages(messages: Mapping[str, Message]) -> str:
     return _lines(
-        f"| `{key}` |{f' `{message.code}` |' if coded else ''} {_cell(message.zh)}<br>{_cell(message.en)} "
-        f"| {_cell(message.remedy_zh)}<br>{_cell(message.remedy_en)} |"
+        f"| `{key}` | `{message.code}` | {_both(message.zh, message.en)} "
+        f"| {_both(message.remedy_zh, message.remedy_en)} |"
         for key, message in sorted(messages.items())
     )
 
 
-def _row_head() -> str:
-    return "| Code | 说明 Message | 修改建议 Remedy |\n|---|---|---|\n"
+def _rule(rule: Rule) -> str:
+    severity = f"`{rule.severity}`{' ⇄' if rule.switchable else ''}"
+    named = [f"since {rule.since}"] if rule.since else []
+    named += [f"until {rule.until}"] if rule.until else []
+    named += [f"{name} {limit}" for name, limit in rule.limits.items()]
+    told, remedy = rule.message, _both(rule.message.remedy_zh, rule.message.remedy_en)
+    return f"| `{rule.code}` | {severity} | {_both(told.zh, told.en)} | {remedy} | {', '.join(named)} |"
+
+
+def _both(zh: str, en: str) -> str:
+    return f"{_cell(zh)}<br>{_cell(en)}"
 
 
 def _doc(words: type[policies.Reach]) -> dict[str, str]:

@@ -19,6 +19,7 @@ PUPIL_AGES = (3, 30)
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
+_OF_ZEROS = sum(_WEIGHTS) * ord("0")
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _OLD_SHAPE = re.compile(r"[0-9]{15}")
 _STUDENT_NUMBER = re.compile(r"[LJG][0-9]{17}[0-9X]")
@@ -34,7 +35,7 @@ def normalise(text: str) -> str:
 
 def check_character(first17: str) -> str:
     """The check character of 17 digits."""
-    return _CHECKS[sum(map(mul, _WEIGHTS, map(int, first17))) % 11]
+    return _CHECKS[(sum(map(mul, _WEIGHTS, first17.encode())) - _OF_ZEROS) % 11]
 
 
 def verdict(

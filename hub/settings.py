@@ -55,6 +55,7 @@ class Settings:
     import_threshold_rows: int = knob(
         10, "Duplicates or missing pupils up to which an import never waits for a leader."
     )
+    import_rules: str = knob("", "Rules of import rows that the province has switched: CODE=WARN, CODE=OFF, ...")
     import_workers: int = knob(1, "Processes that work on queued imports beside `hub serve`; 0 leaves it to others.")
     import_part: int = knob(1_000, "Rows of one transaction of an import.")
     import_days: int = knob(60, "Days that the rows of an import are kept after its end, and can be undone.")
@@ -111,6 +112,11 @@ class Settings:
             if name in environment:
                 values[knob_.name] = _parse(name, environment[name], type(knob_.default))
         return cls(**(values | overrides))
+
+    def switches(self) -> dict[str, str]:
+        """The switched rules of import rows by code."""
+        pairs = [pair.partition("=") for pair in self.import_rules.split(",") if pair.strip()]
+        return {code.strip(): severity.strip() for code, _, severity in pairs}
 
     def environment(self, around: Mapping[str, str] = os.environ) -> dict[str, str]:
         """An environment that makes another process's settings these: with every knob that is not at its default."""

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from hub import files, imports, models
 from hub.errors import BadInput, HubError, Language
 from hub.imports import asking, telling
-from hub.intake.check import Fault
+from hub.intake.check import Fault, Mend
 from hub.terms import ImportMode, ImportState, RowVerdict, Undoing
 from loaders.declare import Kind, Sort, column, graph, up
 from schema.common import Connection, Node, connection, key_of, typed_id
@@ -106,6 +106,38 @@ class RowFault:
     )
     message: str = strawberry.field(description="What is wrong (错误说明).")
     remedy: str = strawberry.field(description="What to write instead (修改建议).")
+    suggestions: list[str] = strawberry.field(
+        description="Identity numbers that may have been meant, for whoever brought the workbook (可能的正确号码)."
+    )
+
+
+@strawberry.type(description="A cell whose content was put right (已规范的单元格).")
+class RowMend:
+    """A mending."""
+
+    row: int = strawberry.field(description="Row as Excel counts (行号).")
+    column: str = strawberry.field(description="Column letter (列).")
+    header: str = strawberry.field(description="Header of the column (列名).")
+    code: str = strawberry.field(description="Stable code of what was done (代码).")
+    written: str | None = strawberry.field(description="What the cell said, identity numbers masked (原内容).")
+    taken: str | None = strawberry.field(description="What was taken for it (规范后).")
+    message: str = strawberry.field(description="What was done (说明).")
+
+
+def mends(mended: Sequence[Mend], language: Language) -> list[RowMend]:
+    """Mendings as a person reads them."""
+    return [
+        RowMend(
+            row=mend.row,
+            column=mend.column,
+            header=mend.header,
+            code=mend.code,
+            written=mend.written,
+            taken=mend.taken,
+            message=mend.text(language),
+        )
+        for mend in mended
+    ]
 
 
 def told(faults: Sequence[Fault], language: Language) -> list[RowFault]:
@@ -119,6 +151,7 @@ def told(faults: Sequence[Fault], language: Language) -> list[RowFault]:
             value=fault.value,
             message=fault.text(language),
             remedy=fault.remedy(language),
+            suggestions=list(fault.suggestions),
         )
         for fault in faults
     ]
@@ -137,7 +170,9 @@ class ImportNote:
 class ImportFaults:
     """What was found."""
 
-    nodes: list[RowFault] = strawberry.field(description="Faults of rows refused, warnings of rows taken (各项问题).")
+    nodes: list[RowFault] = strawberry.field(description="Faults, which kept their rows out (错误).")
+    warnings: list[RowFault] = strawberry.field(description="What is odd, and kept no row out (提示).")
+    mended: list[RowMend] = strawberry.field(description="What was put right (已规范).")
     after_row: int | None = strawberry.field(description="Ask for the next page with this; null on the last (下一页).")
     notes: list[ImportNote] = strawberry.field(description="Notes on the whole import (整批说明).")
 
@@ -220,7 +255,8 @@ class ImportWorkbookPayload:
     """The result of an import."""
 
     faults: list[RowFault] = strawberry.field(description="Every fault, row by row (行错误).")
-    warnings: list[RowFault] = strawberry.field(description="What is odd in rows that were taken (提示).")
+    warnings: list[RowFault] = strawberry.field(description="What is odd, and kept no row out (提示).")
+    mended: list[RowMend] = strawberry.field(description="What was put right (已规范).")
     import_id: strawberry.Private[int]
 
     @strawberry.field(name="import", description="The import as recorded (导入批次).")
@@ -264,8 +300,13 @@ class WorkbookQuery:
         )
         return ImportFaults(
             nodes=told(found.faults, context.language),
+            warnings=told(found.warnings, context.language),
+            mended=mends(found.mended, context.language),
             after_row=found.after,
-            notes=[_note(each, context.language) for each in found.notes],
+            notes=[
+                *(_note(each, context.language) for each in found.notes),
+                *(ImportNote(code=f.code, message=f.text(context.language), remedy="") for f in found.folded),
+            ],
         )
 
 
@@ -293,7 +334,8 @@ class WorkbookMutation:
             context.database, context.policy, caller, context.files, school_code=input.school_code, file_id=file_id
         )
         faults, warnings = told(done.faults, context.language), told(done.warnings, context.language)
-        return ImportWorkbookPayload(faults=faults, warnings=warnings, import_id=done.id)
+        mended = mends(done.mended, context.language)
+        return ImportWorkbookPayload(faults=faults, warnings=warnings, mended=mended, import_id=done.id)
 
     @strawberry.mutation(description="Queue a workbook to be judged and, as asked for, applied (提交导入).")
     async def start_import(

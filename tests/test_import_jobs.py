@@ -20,7 +20,7 @@ START = """mutation($file: ID!, $school: String!, $mode: ImportMode! = SOUND_ROW
 JOB = """query($id: ID!) { importJob(id: $id) { id state mode total read written created updated unchanged rejected missing
     duplicates kept position waitSeconds
     rows(first: 100) { totalCount nodes { number verdict name classNumber undone student { studentNumber name } } } }
-    importFaults(id: $id) { nodes { row column code message } notes { code message remedy } afterRow } }"""
+    importFaults(id: $id) { nodes { row column code message } warnings { row code } mended { row } notes { code message remedy } afterRow } }"""
 
 
 class Jobs:
@@ -164,7 +164,7 @@ async def test_too_many_duplicates_wait_for_a_leader_who_did_not_ask_for_them(
     job = await hold(jobs, monkeypatch, make_row(1), make_row(2))
     assert (job["state"], job["duplicates"], job["written"]) == ("HELD", 1, 0)
     assert [note["code"] for note in job["faults"]["notes"]] == ["IMPORT_HELD_DUPLICATES"]
-    assert [(f["row"], f["code"]) for f in job["faults"]["nodes"]] == [(2, "ID_ALREADY_REGISTERED_USE_TRANSFER")]
+    assert [(f["row"], f["code"]) for f in job["faults"]["warnings"]] == [(2, "ID_ALREADY_REGISTERED_USE_TRANSFER")]
     assert await dump(system) == before
     refused = await jobs.do("confirmImport", job["id"], rest=", approve: true")
     assert code_of(refused)[0] == "FORBIDDEN"

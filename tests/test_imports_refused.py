@@ -399,3 +399,26 @@ async def test_a_class_closed_between_check_and_write_is_a_fault_of_the_row(
     payload = await desk.bring(make_row(1), make_row(2, class_number="2000002"))
     assert counts(payload) == (2, 1, 0, 0, 1)
     assert [(f["row"], f["column"], f["code"]) for f in payload["faults"]] == [(3, "P", "UNKNOWN_CLASS")]
+
+
+async def test_what_only_a_private_school_or_a_lower_grade_may_say_is_refused(
+    desk: Desk, system: asyncpg.Connection
+) -> None:
+    await system.execute(
+        """INSERT INTO class_grades (class_id, school_year, grade)
+           SELECT c.id, c.school_year, 10 FROM classes c JOIN schools s ON s.id = c.school_id
+           WHERE s.code = $1 AND c.official_number = '2000002'""",
+        SCHOOL,
+    )
+    before = await dump(system)
+    payload = await desk.bring(make_row(1, bought_place="是"), make_row(2, class_number="2000002", migrant_child="是"))
+    assert [(fault["row"], fault["code"]) for fault in payload["faults"]] == [
+        (2, "BOUGHT_PLACE_AT_PUBLIC_SCHOOL"),
+        (3, "MIGRANT_BEYOND_COMPULSORY"),
+    ]
+    assert await dump(system) == before
+
+
+async def test_what_is_only_unlikely_keeps_no_row_out(desk: Desk) -> None:
+    payload = await desk.bring(make_row(1, travel_mode="校车", needs_school_bus="否", post_code="０３００３２"))
+    assert (payload["faults"], counts(payload)) == ([], (1, 1, 0, 0, 0))

@@ -73,8 +73,14 @@ class CodeList:
     def near(self, word: str, limit: int = 12) -> list[str]:
         """Names to offer for a word that was not found: those that contain it, else the first of the list."""
         wanted = fold(word)
-        close = [entry.name for entry in self.entries if wanted and wanted in fold(entry.name)]
-        return (close or [entry.name for entry in self.entries])[:limit]
+        close = [name for name, folded in _folded(self.name) if wanted in folded] if wanted else []
+        return close[:limit] or [entry.name for entry in self.entries[:limit]]
+
+
+@cache
+def _folded(name: str) -> list[tuple[str, str]]:
+    """The names of a list's entries, each with its folded form."""
+    return [(entry.name, fold(entry.name)) for entry in lists()[name].entries]
 
 
 @cache

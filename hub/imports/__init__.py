@@ -18,7 +18,7 @@ from hub.files import Files
 from hub.gate import Once
 from hub.imports import asking, proposals, queue, running
 from hub.imports.job import Lost, Progress, unseen
-from hub.intake.check import Fault
+from hub.intake.check import Fault, Mend
 from hub.models import Import
 from policies import Policy
 
@@ -31,7 +31,7 @@ _LOOK_AGAIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a workbook: the import's id, the faults of the rows refused, the warnings of those taken."""
+    """What became of a workbook: the import's id, the faults of the rows refused, what else was told of its cells."""
 
     id: int
     total: int
@@ -41,6 +41,7 @@ class Done:
     rejected: int
     faults: list[Fault]
     warnings: list[Fault]
+    mended: list[Mend]
 
 
 async def apply(
@@ -102,6 +103,9 @@ async def _done(database: Database, caller: Caller, found: int) -> Done:
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
         row = (await connection.execute(select(Import.__table__).where(Import.id == found))).one()
-        faults, warnings = await proposals.faults(connection, found)
+        findings = await proposals.findings(connection, found)
     counts = {name: getattr(row, name) for name in ("total", "created", "updated", "unchanged", "rejected")}
-    return Done(found, faults=faults, warnings=warnings, **counts)
+    faults = [fault for _, faults, _, _ in findings for fault in faults]
+    warnings = [warning for _, _, warnings, _ in findings for warning in warnings]
+    mended = [mend for _, _, _, mended in findings for mend in mended]
+    return Done(found, faults=faults, warnings=warnings, mended=mended, **counts)

@@ -81,7 +81,9 @@ async def load(
     row = (await connection.execute(select(Import.__table__).where(Import.id == import_id))).one_or_none()
     if row is None:
         raise Conflict("IMPORT_GONE")
-    query = select(School.id, School.code, School.path, School.territory).where(School.id == row.school_id)
+    query = select(School.id, School.code, School.path, School.territory, School.founder).where(
+        School.id == row.school_id
+    )
     school = (await connection.execute(query)).one()
     key = (await connection.execute(select(File.key).where(File.id == row.file_id))).scalar()
     return Job(database, policy, caller, claim, row, school, key)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.imports import pupils
@@ -12,7 +12,6 @@ from hub.imports.pupils import Pupils
 from hub.intake.check import Fault, Row
 from hub.intake.sheet import BY_SLOT
 from hub.intake.values import worded
-from hub.models import SchoolClass
 from hub.terms import EnrolmentState, ProblemKind, RowVerdict
 
 _FORESEE = text(
@@ -23,14 +22,6 @@ _WARNINGS = {
     ProblemKind.ID_DUPLICATED: ("ID_ALREADY_REGISTERED_USE_TRANSFER", "id_number"),
     ProblemKind.NAME_SEX_BIRTH: ("SAME_NAME_SEX_BIRTH", "name"),
 }
-
-
-async def classes_of(connection: AsyncConnection, school_id: int) -> dict[str, Any]:
-    """A school's open classes by official number."""
-    query = select(
-        SchoolClass.id, SchoolClass.official_number, SchoolClass.path, SchoolClass.grade, SchoolClass.school_year
-    ).where(SchoolClass.school_id == school_id, SchoolClass.closed.is_(None))
-    return {row.official_number: row for row in await connection.execute(query)}
 
 
 class Bench:
@@ -117,7 +108,7 @@ class Bench:
         for place, kind in await connection.execute(_FORESEE, asked):
             key, slot = _WARNINGS[ProblemKind(kind)]
             proposal = created[place - 1]
-            proposal.faults.append(self._fault(proposal.row, slot, key))
+            proposal.warnings = [*proposal.warnings, self._fault(proposal.row, slot, key)]
             warned.add(place)
         self.duplicates += len(warned)
 
@@ -128,7 +119,9 @@ class Bench:
 
     def _proposal(self, row: Row, verdict: RowVerdict) -> Proposal:
         values = row.values
-        return Proposal(row.number, verdict, values["name"], values["class_number"], values, pupils.family(row))
+        proposal = Proposal(row.number, verdict, values["name"], values["class_number"], values, pupils.family(row))
+        proposal.warnings, proposal.mended = row.warnings, row.mended
+        return proposal
 
     def _fault(self, row: Row, slot: str, key: str, **named: Any) -> Fault:
         column = BY_SLOT[slot]

@@ -11,21 +11,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.imports.pupils import Pupil
-from hub.intake.check import Fault, Row
+from hub.intake.check import Fault, Mend, Row
 from hub.intake.sheet import BY_SLOT, COLUMNS
 from hub.terms import RowVerdict
 
 _KEPT = text(
-    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, mended, changes,
-                                student_id, student_version, before)
-       SELECT :import, number, verdict, name, class_number, pupil::json, family::json, faults::json, mended::json,
-              string_to_array(changes, ','), student_id, student_version, before::json
+    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, warnings, mended,
+                                changes, student_id, student_version, before)
+       SELECT :import, number, verdict, name, class_number, pupil::json, family::json, faults::json, warnings::json,
+              mended::json, string_to_array(changes, ','), student_id, student_version, before::json
        FROM unnest(CAST(:number AS bigint[]), CAST(:verdict AS text[]), CAST(:name AS text[]),
                    CAST(:class_number AS text[]), CAST(:pupil AS text[]), CAST(:family AS text[]),
-                   CAST(:faults AS text[]), CAST(:mended AS text[]), CAST(:changes AS text[]),
+                   CAST(:faults AS text[]), CAST(:warnings AS text[]), CAST(:mended AS text[]),
+                   CAST(:changes AS text[]),
                    CAST(:student_id AS bigint[]), CAST(:student_version AS bigint[]), CAST(:before AS text[]))
-         AS r (number, verdict, name, class_number, pupil, family, faults, mended, changes, student_id,
-               student_version, before)
+         AS r (number, verdict, name, class_number, pupil, family, faults, warnings, mended,
+               changes, student_id, student_version, before)
        ON CONFLICT (import_id, number) DO UPDATE SET verdict = excluded.verdict, faults = excluded.faults,
            changes = excluded.changes, student_id = excluded.student_id, student_version = excluded.student_version,
            before = excluded.before"""
@@ -52,6 +53,8 @@ class Proposal:
     pupil: Pupil | None = None
     family: list[Pupil] | None = None
     faults: list[Fault] = field(default_factory=list)
+    warnings: Sequence[Fault] = ()
+    mended: Sequence[Mend] = ()
     changes: Sequence[str] = ()
     student_id: int | None = None
     student_version: int | None = None
@@ -75,8 +78,9 @@ async def keep(connection: AsyncConnection, import_id: int, proposals: Sequence[
         "class_number": [each.class_number for each in proposals],
         "pupil": [_json(each.pupil) for each in proposals],
         "family": [_json(each.family) for each in proposals],
-        "faults": ["[]" if not each.faults else _json([pack(fault) for fault in each.faults]) for each in proposals],
-        "mended": ["[]" for each in proposals],
+        "faults": [_packed(each.faults) for each in proposals],
+        "warnings": [_packed(each.warnings) for each in proposals],
+        "mended": [_packed_mends(each.mended) for each in proposals],
         "changes": [",".join(each.changes) for each in proposals],
         "student_id": [each.student_id for each in proposals],
         "student_version": [each.student_version for each in proposals],
@@ -109,30 +113,52 @@ async def tally(connection: AsyncConnection, import_id: int) -> dict[str, int]:
     return dict.fromkeys(_COUNTED.values(), 0) | {_COUNTED[RowVerdict(verdict)]: many for verdict, many in found}
 
 
-async def faults(connection: AsyncConnection, import_id: int) -> tuple[list[Fault], list[Fault]]:
-    """What was found in the rows, row by row: the faults of those refused, the warnings of the others."""
+async def findings(
+    connection: AsyncConnection, import_id: int, after: int = 0, many: int | None = None
+) -> list[tuple[int, list[Fault], list[Fault], list[Mend]]]:
+    """What was found in the rows after a number: of each row its faults, warnings and mendings."""
     found = await connection.execute(
         text(
-            """SELECT number, verdict = 'REFUSE' AS refused, faults FROM import_rows
-               WHERE import_id = :import AND faults::text <> '[]' ORDER BY number"""
+            """SELECT number, faults, warnings, mended FROM import_rows
+               WHERE import_id = :import AND number > :after
+                 AND (faults::text <> '[]' OR warnings::text <> '[]' OR mended::text <> '[]')
+               ORDER BY number LIMIT :many"""
         ),
-        {"import": import_id},
+        {"import": import_id, "after": after, "many": many},
     )
-    told: tuple[list[Fault], list[Fault]] = ([], [])
-    for number, refused, packed in found:
-        told[0 if refused else 1].extend(unpack(number, each) for each in packed)
-    return told
+    return [
+        (
+            number,
+            [_fault(number, each) for each in faults],
+            [_fault(number, each) for each in warnings],
+            [_mend(number, each) for each in mended],
+        )
+        for number, faults, warnings, mended in found
+    ]
 
 
-def pack(fault: Fault) -> list[Any]:
-    """What a row keeps of a fault: column letter, slot, rule, what the cell says, what the text names."""
-    return [fault.column, fault.slot, fault.key, fault.value, dict(fault.values)]
+def _packed(faults: Sequence[Fault]) -> str:
+    """What a row keeps of faults: letter, slot, rule, what the cell says, what the text names, what may be meant."""
+    if not faults:
+        return "[]"
+    packed = [[f.column, f.slot, f.key, f.value, dict(f.values), list(f.suggestions)] for f in faults]
+    return orjson.dumps(packed, default=str).decode()
 
 
-def unpack(row: int, packed: Sequence[Any]) -> Fault:
-    """The fault again."""
-    column, slot, key, value, named = packed
-    return Fault(row, column, BY_SLOT[slot].header, slot, key, value, named)
+def _packed_mends(mended: Sequence[Mend]) -> str:
+    return (
+        "[]" if not mended else orjson.dumps([[m.column, m.slot, m.code, m.written, m.taken] for m in mended]).decode()
+    )
+
+
+def _fault(row: int, packed: Sequence[Any]) -> Fault:
+    column, slot, key, value, named, meant = packed
+    return Fault(row, column, BY_SLOT[slot].header, slot, key, value, named, tuple(meant))
+
+
+def _mend(row: int, packed: Sequence[Any]) -> Mend:
+    column, slot, code, written, taken = packed
+    return Mend(row, column, BY_SLOT[slot].header, slot, code, written, taken)
 
 
 def _taken(row: Any) -> Proposal:

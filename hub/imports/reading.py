@@ -5,17 +5,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, names
 from hub.errors import BadInput, NotFound
 from hub.files import Files
-from hub.imports import proposals, pupils
+from hub.imports import proposals, pupils, school
 from hub.imports.job import Job
-from hub.imports.judging import Bench, classes_of
+from hub.imports.judging import Bench
 from hub.imports.proposals import Proposal
-from hub.intake import workbook
+from hub.intake import rules, workbook
 from hub.intake.check import Checked
 from hub.terms import ImportMode, ImportState, RowVerdict
 
@@ -32,9 +33,15 @@ async def read(job: Job, files: Files) -> None:
     async with job.writing() as connection:
         await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
         await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
-        bench = Bench(await classes_of(connection, job.school.id), await pupils.of_school(connection, job.school.id))
+        bench = Bench(
+            await school.classes(connection, job.school.id), await pupils.of_school(connection, job.school.id)
+        )
+        known = {
+            "class_numbers": await school.taught(connection, job.school.id),
+            "first_grades": await school.first_grades(connection, job.school.id),
+        }
     done = 0
-    async with aclosing(_examine(job, bench, data)) as parts:
+    async with aclosing(_examine(job, data, **known)) as parts:
         async for part in parts:
             done += part.total
             async with job.writing() as connection:
@@ -49,15 +56,22 @@ async def read(job: Job, files: Files) -> None:
         await decide(connection, job, duplicates=bench.duplicates)
 
 
-def _examine(job: Job, bench: Bench, data: bytes) -> AsyncGenerator[Checked]:
+async def _bench(connection: AsyncConnection, job: Job) -> Bench:
+    found = job.school.id
+    return Bench(await school.classes(connection, found), await pupils.of_school(connection, found))
+
+
+def _examine(job: Job, data: bytes, **known: Any) -> AsyncGenerator[Checked]:
     settings = job.database.settings
     return workbook.examine(
         data,
         workbook.Limits(size=settings.upload_limit, rows=settings.row_limit),
         school_code=job.school.code,
-        class_numbers=list(bench.classes),
+        founder=job.school.founder,
         today=clock.today(),
+        rules=rules.switched(settings.switches()),
         ready=_derive,
+        **known,
     )
 
 
@@ -74,13 +88,24 @@ async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Check
     refused: dict[int, Proposal] = {}
     for fault in part.faults:
         refused.setdefault(fault.row, Proposal(fault.row, RowVerdict.REFUSE)).faults.append(fault)
+    for warning in part.warnings:
+        if (proposal := refused.get(warning.row)) is not None:
+            proposal.warnings = [*proposal.warnings, warning]
+    for mend in part.mended:
+        if (proposal := refused.get(mend.row)) is not None:
+            proposal.mended = [*proposal.mended, mend]
+    if part.folded:
+        folded = [[each.column, each.slot, each.code, each.count] for each in part.folded]
+        await job.mark(connection, folded=orjson.dumps(folded).decode())
     await proposals.keep(connection, job.id, [*judged, *refused.values()])
 
 
 async def judge_again(job: Job) -> None:
     """Judge what is not applied yet anew, because the register has changed since; then decide as at first."""
     async with job.writing() as connection:
-        bench = Bench(await classes_of(connection, job.school.id), await pupils.of_school(connection, job.school.id))
+        bench = Bench(
+            await school.classes(connection, job.school.id), await pupils.of_school(connection, job.school.id)
+        )
     after = 0
     while True:
         async with job.writing() as connection:

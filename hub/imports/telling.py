@@ -1,16 +1,17 @@
 """Telling: what was found in an import's rows, and what is to be said of it as a whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from hub import gate
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import HubError, NotFound
 from hub.imports import proposals
-from hub.intake.check import Fault
+from hub.intake.check import Fault, Folded, Mend
+from hub.intake.sheet import BY_SLOT
 from hub.models import Import
 
 MOST = 1_000
@@ -19,32 +20,39 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of faults, the row after which the next begins, and notes on the whole import."""
+    """A page of what was found, the row after which the next begins, and notes on the whole import."""
 
     faults: list[Fault]
+    warnings: list[Fault]
+    mended: list[Mend]
+    folded: list[Folded]
     after: int | None
     notes: list[HubError]
 
 
 async def faults(database: Database, caller: Caller, import_id: int, *, after: int, many: int) -> Found:
-    """A page of what was found in the rows. Raises NotFound, audited, for an import out of the caller's reach."""
-    query = text(
-        """SELECT number, faults FROM import_rows
-           WHERE import_id = :import AND number > :after AND faults::text <> '[]' ORDER BY number LIMIT :many"""
-    )
+    """A page of what was found in the rows. Raises NotFound, audited, for an import out of the caller's reach.
+
+    Identity numbers that may have been meant are told to whoever brought the workbook, and nobody else.
+    """
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
         row = (await connection.execute(select(Import.__table__).where(Import.id == import_id))).one_or_none()
         if row is not None:
-            asked = {"import": import_id, "after": after, "many": many + 1}
-            rows = (await connection.execute(query, asked)).all()
+            rows = await proposals.findings(connection, import_id, after, many + 1)
     if row is None:
         refusal = NotFound()
         await gate.refuse(database, caller, "import:read", None, refusal)
         raise refusal
-    shown = rows[:many]
-    found = [proposals.unpack(number, packed) for number, faults_ in shown for packed in faults_]
-    return Found(found, shown[-1].number if len(rows) > many else None, notes(row))
+    mine, shown = row.account_id == caller.account.id, rows[:many]
+    return Found(
+        [fault if mine else replace(fault, suggestions=()) for _, faults, _, _ in shown for fault in faults],
+        [warning for _, _, warnings, _ in shown for warning in warnings],
+        [mend for _, _, _, mended in shown for mend in mended],
+        [Folded(column, BY_SLOT[slot].header, slot, code, count) for column, slot, code, count in row.folded],
+        shown[-1][0] if len(rows) > many else None,
+        notes(row),
+    )
 
 
 def notes(row: Any) -> list[HubError]:

@@ -1,36 +1,39 @@
-"""The checks of a pupil's row that need no register: pure functions from cells to rows and faults."""
+"""The checks of a pupil's row that need no register: pure functions from cells to rows and findings."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import Any, Literal
 
-from hub import identity
-from hub.intake import messages, values
+from hub.intake import family, mending, messages, pupil, values
+from hub.intake.found import Found, Known
 from hub.intake.grid import Sheet
+from hub.intake.listing import Listing
+from hub.intake.pupil import NO_ID, RESIDENT_ID
 from hub.intake.sheet import COLUMNS, Column
-from hub.intake.values import School, Wrong
+from hub.intake.values import FIRST_GRADES, School, Wrong
 
 LONGEST_PART = 1_000
 """Rows a part has at most: enough that the cost of a statement does not matter."""
-_RESIDENT_ID, _NO_ID = "1", "Z"
-_CHINA, _NOT_OVERSEAS, _OTHER_RELATION = "CHN", "00", "97"
-_SPECIAL_SCHOOL = "51"
-_ANY_AGE = (0, 120)
-_MONTHS_AHEAD = 3
-_DISABILITIES = {None: {"0"}, "00": {"0"}, "11": {"1"}, "12": {"2"}, "13": {"5"}, "19": {"3", "4", "6", "7", "8"}}
+_MOST_REMEMBERED = 20_000
+"""Texts of a column whose meaning is remembered: what recurs, recurs soon."""
+_CHINA, _NOT_OVERSEAS = "CHN", "00"
 
 
 @dataclass(slots=True)
 class Row:
     """One sound row: its Excel number, the pupil's 47 attributes by key, and the family members who are named.
 
-    `guardians` hold twelve attributes each and `number`, 1 or 2. What the sheet leaves blank is None.
+    `guardians` hold twelve attributes each and `number`, 1 or 2. What the sheet leaves blank is None. `mended` and
+    `warnings` tell of its cells.
     """
 
     number: int
     values: dict[str, Any]
     guardians: list[dict[str, Any]]
+    mended: Sequence["Mend"] = ()
+    warnings: Sequence["Fault"] = ()
 
     def flat(self) -> list[Any]:
         """The 71 values in the columns' order."""
@@ -47,6 +50,7 @@ class Fault:
     """One thing wrong in one cell: the Excel row and column letter, the column's header and slot, a message key.
 
     `value` is the cell as a report may show it (identity numbers masked), `values` what the message's text names.
+    `suggestions` are whole identity numbers that may have been meant, best first: only for who brought the sheet.
     """
 
     row: int
@@ -56,6 +60,7 @@ class Fault:
     key: str
     value: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: Sequence[str] = ()
 
     def text(self, language: Literal["zh", "en"] = "zh") -> str:
         """What is wrong, for a person."""
@@ -66,11 +71,63 @@ class Fault:
         return messages.MESSAGES[self.key].remedy(language).format_map({"header": self.header, **self.values})
 
 
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """One mending of one cell: where it stands, the code of what was mended, what was written and what was taken.
+
+    Both as a report may show them (identity numbers masked). A cell mended in several ways has several.
+    """
+
+    row: int
+    column: str
+    header: str
+    slot: str
+    code: str
+    written: str | None
+    taken: str | None
+
+    def text(self, language: Literal["zh", "en"] = "zh") -> str:
+        """What was mended, for a person."""
+        return messages.MESSAGES[self.code].text(language).format_map({"header": self.header})
+
+    def remedy(self, language: Literal["zh", "en"] = "zh") -> str:
+        """What to see to."""
+        return messages.MESSAGES[self.code].remedy(language).format_map({"header": self.header})
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Findings of one code in one column that are counted, not listed, since the sheet has so many of them."""
+
+    column: str
+    header: str
+    slot: str
+    code: str
+    count: int
+
+    def text(self, language: Literal["zh", "en"] = "zh") -> str:
+        """How many more there are, for a person."""
+        message = messages.MESSAGES[self.code].text(language).format_map(_Blank(header=self.header))
+        more = {
+            "zh": f"另有 {self.count} 处同样的问题未逐一列出：",
+            "en": f"{self.count} more, not listed one by one: ",
+        }
+        return more[language] + message
+
+
+class _Blank(dict[str, Any]):
+    """Words of a text where what they name differs from cell to cell."""
+
+    def __missing__(self, _key: str) -> str:
+        return "…"
+
+
 @dataclass(slots=True)
 class Checked:
     """A part of a sheet: its sound rows, the faults of the others, how many rows it had, how many are to come.
 
-    `letters` are the sheet's columns by slot, `unknown` the headers that nobody knows.
+    `letters` are the sheet's columns by slot, `unknown` the headers that nobody knows. `warnings` and `mended` are
+    told of sound and faulty rows alike and keep no row out. `folded`, in the last part, counts what is not listed.
     """
 
     rows: list[Row]
@@ -79,10 +136,21 @@ class Checked:
     coming: int = 0
     letters: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+    mended: list[Mend] = field(default_factory=list)
+    folded: list[Folded] = field(default_factory=list)
 
 
 def check(
-    read: Sheet, *, school_code: str, class_numbers: Collection[str], today: date, size: int = LONGEST_PART
+    read: Sheet,
+    *,
+    school_code: str,
+    class_numbers: Collection[str] | Mapping[str, Sequence[int]],
+    today: date,
+    size: int = LONGEST_PART,
+    first_grades: Sequence[int] = FIRST_GRADES,
+    founder: str | None = None,
+    rules: Mapping[str, str] | None = None,
 ) -> Iterator[Checked]:
     """Check a sheet part by part; a row with any fault is not among the sound ones.
 
@@ -90,8 +158,14 @@ def check(
     rows do not count; a sheet of them alone is one part without rows. A row with another school's code gets that one
     fault, whichever school it is. Of rows with the same identity number, or without one the same name, sex, birth
     date and class, the first stands, in whichever part it was.
+
+    `class_numbers` may name the grades taught in each class, `first_grades` the first grade of each stage: only with
+    them are age and entry held against the grade. `founder` is the school's (举办者), one of `hub.terms.Founder`.
+    `rules` are the province's switches, code to REFUSE, WARN or OFF; raises ValueError for what `rules.switched` does.
     """
-    examiner = _Examiner(read, School(school_code, frozenset(class_numbers)), today)
+    grades = class_numbers if isinstance(class_numbers, Mapping) else {}
+    school = School(school_code, frozenset(class_numbers), grades, first_grades, founder)
+    examiner = _Examiner(read, Known(school, today, rules or {}))
     done = 0
     while True:
         rows = read.rows[done : done + size]
@@ -106,75 +180,113 @@ def check(
 def row(number: int, flat: Sequence[Any]) -> Row:
     """A row from its 71 values in the columns' order."""
     guardians = []
-    for member, places in _MEMBERS.items():
-        attributes = [flat[place] for place in places]
+    for member, taken in _MEMBERS:
+        attributes = taken(flat)
         if attributes.count(None) < len(attributes):
-            guardians.append({"number": member, **dict(zip(_MEMBER_KEYS, attributes, strict=True))})
-    return Row(number, {key: flat[place] for key, place in _PUPIL}, guardians)
+            guardians.append(dict(zip(_MEMBER_KEYS, (member, *attributes), strict=True)))
+    return Row(number, dict(zip(_PUPIL_KEYS, _PUPIL(flat), strict=True)), guardians)
+
+
+def _places(member: int) -> list[int]:
+    return [place for place, column in enumerate(COLUMNS) if column.member == member]
 
 
 _SLOTS = [column.slot for column in COLUMNS]
-_PUPIL = [(column.key, place) for place, column in enumerate(COLUMNS) if not column.member]
-_MEMBER_KEYS = [column.key for column in COLUMNS if column.member == 1]
-_MEMBERS = {member: [place for place, column in enumerate(COLUMNS) if column.member == member] for member in (1, 2)}
+_PUPIL = itemgetter(*_places(0))
+_PUPIL_KEYS = [COLUMNS[place].key for place in _places(0)]
+_MEMBERS = [(member, itemgetter(*_places(member))) for member in (1, 2)]
+_MEMBER_KEYS = ["number", *(COLUMNS[place].key for place in _places(1))]
 _REQUIRED = [column.slot for column in COLUMNS if column.required]
-_NEEDED_OF_SECOND = ["guardian2.name", "guardian2.relation"]
-_SECOND = [_SLOTS[place] for place in _MEMBERS[2]]
+_REQUIRED_OF = itemgetter(*_REQUIRED)
 _UNSEEN: Any = object()
 
 
-class _Examiner:
-    """The state of one sheet's check: what was parsed before, and who was seen before."""
+@dataclass(frozen=True, slots=True)
+class _Mended:
+    """A value that stands in the cell in another form, and the codes of what was mended."""
 
-    def __init__(self, read: Sheet, school: School, today: date) -> None:
-        self.read, self.school, self.today = read, school, today
+    value: Any
+    codes: tuple[str, ...]
+
+
+class _Examiner:
+    """The state of one sheet's check: what was parsed before, who was seen before, how much was listed."""
+
+    def __init__(self, read: Sheet, known: Known) -> None:
+        self.read, self.known = read, known
         self._part = Checked([], [], 0)
+        self._faults, self._warnings, self._mended = Listing(), Listing(), Listing()
         shared: dict[Any, dict[str, Any]] = {}
         self._parsed = [shared.setdefault(_meaning(column), {}) for column in COLUMNS]
         self._seen: dict[Any, int] = {}
         self._odd_rows = {number for number, _ in read.oddities}
+        self._named = [(read.letters.get(c.slot, c.letter), c.header, c.slot) for c in COLUMNS]
 
     def part(self, coming: int) -> Checked:
-        """What was examined since the last part."""
+        """What was examined since the last part; with the last one what was counted only."""
         part, self._part = self._part, Checked([], [], 0)
         part.coming, part.letters, part.unknown = coming, self.read.letters, self.read.unknown
+        if not coming:
+            part.folded = [
+                Folded(*self._named[place], code, count)
+                for listing in (self._faults, self._warnings, self._mended)
+                for (place, code), count in sorted(listing.folded.items())
+            ]
         return part
 
     def examine(self, number: int, cells: Sequence[Any]) -> None:
         """Check one row."""
-        flat, found = self._parse(number, cells)
-        if not found and all(value is None for value in flat):
+        found = Found(self.known.severities, {}, {})
+        flat, mended = self._parse(number, cells, found.wrong)
+        if not found.wrong and all(value is None for value in flat):
             return
-        self._part.total += 1
-        foreign = found.get("school_code")
+        part = self._part
+        part.total += 1
+        foreign = found.wrong.get("school_code")
         if foreign is not None and foreign[0].key == "ROW_NOT_YOUR_SCHOOL":
-            found = {"school_code": foreign}
+            found.wrong = {"school_code": foreign}
+            mended = []
         else:
-            pupil = dict(zip(_SLOTS, flat, strict=True))
-            _require(pupil, found)
-            _judge_pupil(pupil, found, self.school, self.today)
-            _judge_family(pupil, found, self.today)
-            self._judge_twins(number, pupil, found)
-        if not found:
-            self._part.rows.append(row(number, flat))
-            return
-        for place, column in enumerate(COLUMNS):
-            for wrong in found.get(column.slot, ()):
-                self._part.faults.append(self._fault(number, column, cells[place], wrong))
+            taken = dict(zip(_SLOTS, flat, strict=True))
+            _require(taken, found)
+            pupil.judge(taken, found, self.known)
+            family.judge(taken, found, self.known)
+            self._judge_twins(number, taken, found)
+        told = len(part.mended), len(part.warnings)
+        if mended:
+            self._tell_mended(number, cells, flat, mended)
+        if found.warned:
+            self._tell(number, cells, found.warned, part.warnings, self._warnings)
+        if found.wrong:
+            self._tell(number, cells, found.wrong, part.faults, self._faults)
+        else:
+            sound = row(number, flat)
+            if mended or found.warned:
+                sound.mended, sound.warnings = tuple(part.mended[told[0] :]), tuple(part.warnings[told[1] :])
+            part.rows.append(sound)
 
-    def _parse(self, number: int, cells: Sequence[Any]) -> tuple[list[Any], dict[str, list[Wrong]]]:
+    def _parse(
+        self, number: int, cells: Sequence[Any], found: dict[str, list[Wrong]]
+    ) -> tuple[list[Any], list[tuple[int, tuple[str, ...]]]]:
+        """The values of a row, and the places of those that were mended, with what was."""
         flat: list[Any] = []
-        found: dict[str, list[Wrong]] = {}
+        mended: list[tuple[int, tuple[str, ...]]] = []
         for cell, parsed, column in zip(cells, self._parsed, COLUMNS, strict=True):
             if cell is None:
                 flat.append(None)
                 continue
-            value = parsed.get(cell, _UNSEEN) if type(cell) is str else _UNSEEN
+            value = parsed.get(cell, _UNSEEN)
             if value is _UNSEEN:
-                value = values.parse(column, cell, self.school, self.today)
+                value = self._value(column, cell)
                 if type(cell) is str:
+                    if len(parsed) == _MOST_REMEMBERED:
+                        parsed.clear()
                     parsed[cell] = value
-            if type(value) is Wrong:
+            kind = type(value)
+            if kind is _Mended:
+                mended.append((len(flat), value.codes))
+                value = value.value
+            elif kind is Wrong:
                 found[column.slot] = [value]
                 value = None
             flat.append(value)
@@ -183,26 +295,63 @@ class _Examiner:
                 key = self.read.oddities.get((number, place))
                 if key is not None:
                     found[column.slot] = [Wrong(key)]
-        return flat, found
+        return flat, mended
 
-    def _judge_twins(self, number: int, pupil: Mapping[str, Any], found: dict[str, list[Wrong]]) -> None:
+    def _value(self, column: Column, cell: Any) -> Any:
+        """A cell's value, or what is wrong with it, or what was mended."""
+        value = values.parse(column, cell, self.known.school, self.known.today)
+        if value is None or type(value) is Wrong or (value == cell and type(cell) is str and column.kind != "code"):
+            return value
+        codes = mending.kinds(column, cell, value)
+        return _Mended(value, codes) if codes else value
+
+    def _judge_twins(self, number: int, taken: Mapping[str, Any], found: Found) -> None:
         """Hold the row against those before it; a row whose identity is itself at fault is not compared."""
-        who = ("name", "sex", "birth_date", "class_number")
+        in_class = taken["number_in_class"]
+        if in_class is not None and taken["class_number"] is not None:
+            first = self._seen.setdefault((taken["class_number"], in_class), number)
+            if first != number:
+                found.add("number_in_class", "NUMBER_IN_CLASS_TWICE", first=first)
         if "id_number" in found:
             return
-        twin, slot = pupil["id_number"], "id_number"
-        if twin is None:
-            twin, slot = tuple(pupil[key] for key in who), "name"
-            if None in twin:
-                return
-        first = self._seen.setdefault(twin, number)
-        if first != number:
-            _add(found, slot, "DUPLICATE_IN_FILE", first=first)
+        twin, person = taken["id_number"], (taken["name"], taken["sex"], taken["birth_date"])
+        if twin is not None:
+            first = self._seen.setdefault(twin, number)
+            if first != number:
+                found.add("id_number", "DUPLICATE_IN_FILE", first=first)
+            elif None not in person:
+                first = self._seen.setdefault(person, number)
+                if first != number:
+                    found.add("name", "NAMESAKE_IN_FILE", first=first)
+        elif None not in person and taken["class_number"] is not None:
+            first = self._seen.setdefault((*person, taken["class_number"]), number)
+            if first != number:
+                found.add("name", "DUPLICATE_IN_FILE", first=first)
 
-    def _fault(self, number: int, column: Column, cell: Any, wrong: Wrong) -> Fault:
-        letter = self.read.letters.get(column.slot, column.letter)
-        value = values.shown(cell, column)
-        return Fault(number, letter, column.header, column.slot, wrong.key, value, wrong.values)
+    def _tell(
+        self, number: int, cells: Sequence[Any], found: dict[str, list[Wrong]], told: list[Fault], listing: Listing
+    ) -> None:
+        """List what was found, column by column."""
+        first = True
+        for place, slot in enumerate(_SLOTS):
+            for wrong in found.get(slot, ()):
+                if listing.takes(place, wrong.key, always=first):
+                    told.append(self._fault(number, place, cells[place], wrong))
+                first = False
+
+    def _tell_mended(
+        self, number: int, cells: Sequence[Any], flat: Sequence[Any], mended: list[tuple[int, tuple[str, ...]]]
+    ) -> None:
+        for place, codes in mended:
+            column = COLUMNS[place]
+            for code in codes:
+                if self._mended.takes(place, code):
+                    written, taken = values.written(cells[place], column), values.worded(flat[place], column)
+                    self._part.mended.append(Mend(number, *self._named[place], code, written, taken))
+
+    def _fault(self, number: int, place: int, cell: Any, wrong: Wrong) -> Fault:
+        value = values.shown(cell, COLUMNS[place])
+        return Fault(number, *self._named[place], wrong.key, value, wrong.values, wrong.suggestions)
 
 
 def _meaning(column: Column) -> Any:
@@ -210,101 +359,24 @@ def _meaning(column: Column) -> Any:
     return column.kind, column.codes, column.limit, column.key == "auxiliary_number"
 
 
-def _add(found: dict[str, list[Wrong]], slot: str, key: str, **named: Any) -> None:
-    found.setdefault(slot, []).append(Wrong(key, named))
-
-
-def _require(pupil: Mapping[str, Any], found: dict[str, list[Wrong]]) -> None:
-    excused = _excused(pupil)
+def _require(taken: Mapping[str, Any], found: Found) -> None:
+    if None not in _REQUIRED_OF(taken):
+        return
+    excused = _excused(taken)
     for slot in _REQUIRED:
-        if pupil[slot] is None and slot not in found and slot not in excused:
-            _add(found, slot, "REQUIRED")
+        if taken[slot] is None and slot not in found and slot not in excused:
+            found.add(slot, "REQUIRED")
 
 
-def _excused(pupil: Mapping[str, Any]) -> set[str]:
+def _excused(taken: Mapping[str, Any]) -> set[str]:
     """Who need not fill a required column: no papers, no registration here, or not from the mainland."""
     excused: set[str] = set()
-    if pupil["id_type"] == _NO_ID:
+    if taken["id_type"] == NO_ID:
         excused.add("id_number")
-    if pupil["id_type"] not in (None, _RESIDENT_ID):
+    if taken["id_type"] not in (None, RESIDENT_ID):
         excused |= {"residence_nature", "residence_code"}
-    if pupil["nationality"] not in (None, _CHINA) or pupil["overseas_status"] not in (None, _NOT_OVERSEAS):
+    if taken["nationality"] not in (None, _CHINA) or taken["overseas_status"] not in (None, _NOT_OVERSEAS):
         excused |= {"birthplace_code", "residence_nature", "residence_code"}
-    if pupil["guardian1.id_type"] not in (None, _RESIDENT_ID):
+    if taken["guardian1.id_type"] not in (None, RESIDENT_ID):
         excused.add("guardian1.residence_code")
     return excused
-
-
-def _judge_pupil(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], school: School, today: date) -> None:
-    born, sex = pupil["birth_date"], pupil["sex"]
-    if not _judge_number("id_number", pupil, found, today, sex=sex, birth_date=born, ages=identity.PUPIL_AGES):
-        _judge_age(born, found, today)
-    entry = pupil["entry_month"]
-    if entry is not None:
-        if (entry.year - today.year) * 12 + entry.month - today.month > _MONTHS_AHEAD:
-            _add(found, "entry_month", "ENTRY_IN_FUTURE")
-        elif born is not None and entry <= born <= today:
-            _add(found, "entry_month", "ENTRY_BEFORE_BIRTH")
-    inclusion, disability = pupil["inclusion"], pupil["disability"] or "0"
-    if "inclusion" in found or "disability" in found:
-        return
-    at_special_school = school.kind == _SPECIAL_SCHOOL and inclusion in (None, "00")
-    if disability not in _DISABILITIES[inclusion] and not at_special_school:
-        _add(found, "inclusion", "INCLUSION_DISAGREES")
-
-
-def _judge_age(born: date | None, found: dict[str, list[Wrong]], today: date) -> None:
-    if born is None:
-        return
-    if born > today:
-        _add(found, "birth_date", "BIRTH_IN_FUTURE")
-    elif not identity.PUPIL_AGES[0] <= identity.age(born, today) <= identity.PUPIL_AGES[1]:
-        _add(found, "birth_date", "BIRTH_OUT_OF_RANGE")
-
-
-def _judge_number(
-    slot: str, pupil: Mapping[str, Any], found: dict[str, list[Wrong]], today: date, **expected: Any
-) -> bool:
-    """Judge an identity number by its type; True if it told a birth date that could be compared."""
-    number, kind = pupil[slot], pupil[slot.replace("id_number", "id_type")]
-    if number is None:
-        return False
-    permit = len(number) == 18 and number[:6] in ("810000", "820000", "830000")
-    if kind == _RESIDENT_ID or permit or (kind is None and number[:14].isdecimal()):
-        for key in identity.verdict(number, today=today, **expected):
-            _add(found, slot, key)
-        return len(number) == 18
-    if kind is not None and not values.other_id(number):
-        _add(found, slot, "BAD_ID_NUMBER")
-    return False
-
-
-def _judge_family(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], today: date) -> None:
-    numbers = [("id_number", pupil["id_number"])]
-    second = any(pupil[slot] is not None or slot in found for slot in _SECOND)
-    for member in (1, 2) if second else (1,):
-        slot = f"guardian{member}.id_number"
-        _judge_number(slot, pupil, found, today, ages=_ANY_AGE)
-        if pupil[slot] is not None and pupil[slot] in (number for _, number in numbers):
-            _add(found, slot, "ID_TWICE_IN_ROW")
-        numbers.append((slot, pupil[slot]))
-        if pupil[f"guardian{member}.relation"] == _OTHER_RELATION and pupil[f"guardian{member}.relation_note"] is None:
-            _add(found, f"guardian{member}.relation_note", "RELATION_NOTE_REQUIRED")
-    if second:
-        for slot in _NEEDED_OF_SECOND:
-            if pupil[slot] is None and slot not in found:
-                _add(found, slot, "REQUIRED")
-    if pupil["id_number"] is None and "id_number" not in found:
-        _require_guardian(pupil, found)
-
-
-def _require_guardian(pupil: Mapping[str, Any], found: dict[str, list[Wrong]]) -> None:
-    """A pupil without a number is known by the guardians' numbers (rules of the national system)."""
-    guardians = [member for member in (1, 2) if pupil[f"guardian{member}.is_guardian"]]
-    for member in guardians:
-        slot = f"guardian{member}.id_number"
-        if pupil[slot] is None and slot not in found:
-            _add(found, slot, "GUARDIAN_ID_REQUIRED")
-    slot = "guardian1.is_guardian"
-    if not guardians and slot not in found and "guardian2.is_guardian" not in found:
-        _add(found, slot, "NO_GUARDIAN")

@@ -63,7 +63,8 @@ def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
     if "school_code" not in job:
         return iter([read])
     today, size = date.fromisoformat(job["today"]), job["size"]
-    return check.check(read, school_code=job["school_code"], class_numbers=job["class_numbers"], today=today, size=size)
+    asked = {name: job[name] for name in ("school_code", "class_numbers", "first_grades", "founder", "rules")}
+    return check.check(read, today=today, size=size, **asked)
 
 
 def _write(line: bytes) -> None:

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from hub import codes, divisions, grades, identity
+from hub.codes import Code, CodeList
 from hub.intake import sheet
 from hub.intake.sheet import Column
 
@@ -33,24 +34,38 @@ _PERIOD = re.compile(
     r"([0-9]{4}[-/.年]?[0-9]{1,2}[-/.月]?[0-9]{1,2}日?)[-—–~至]+([0-9]{4}[-/.年]?[0-9]{1,2}[-/.月]?[0-9]{1,2}日?|长期)"
 )
 _OTHER_ID = re.compile(r"[0-9A-Z()]{4,20}")
-_LETTERED_KINDS = {"name", "code", "sex", "yes_no", "email", "period"}
-_DIGIT_KINDS = {"school", "class", "division", "phone", "post_code"}
+_LETTERED_KINDS = {"name", "email", "period"}
+_OPTION_KINDS = {"code", "sex", "yes_no"}
+_WIDE = re.compile("[\uff01-\uff5e]")
+_DOUBTFUL_CODES = {("LEFT_BEHIND", "1")}  # under a header that asks yes or no, 1 may be yes
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong with a cell: a key of `hub.intake.messages` and the values its text names."""
+    """What is wrong with a cell: the code of a rule, the values its text names, and what may have been meant."""
 
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: Sequence[str] = ()
+
+
+FIRST_GRADES = (1, 7, 10)
+"""The first grade of each stage where primary takes six years and junior high three."""
 
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """The school whose workbook is read, and the official numbers of its classes."""
+    """The school whose workbook is read, and the official numbers of its classes.
+
+    `grades` are those taught in a class, by number, as far as they are known. `first_grades` are the first of each
+    stage, `founder` is one of `hub.terms.Founder`.
+    """
 
     code: str
     class_numbers: Collection[str]
+    grades: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    first_grades: Sequence[int] = FIRST_GRADES
+    founder: str | None = None
 
     @property
     def kind(self) -> str:
@@ -80,18 +95,34 @@ def shown(cell: Any, column: Column) -> str | None:
     """A cell as a report may show it: at most 60 characters, no control characters, identity numbers masked."""
     if cell is None:
         return None
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)  # 1.4E+17 tells a clerk nothing
-    text = _CONTROL.sub("\ufffd", str(cell)[:61])
+    text = _plainly(cell)
     if column.kind == "id_number":
         return identity.mask(identity.normalise(text))
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
+def written(cell: Any, column: Column) -> str | None:
+    """A cell as `shown`, but an identity number with the blanks and signs it was written with."""
+    if cell is None or column.kind != "id_number":
+        return shown(cell, column)
+    text = _plainly(cell)
+    places = [place for place, character in enumerate(text) if character.isalnum()]
+    hidden = set(places[6:14] if len(places) == 18 else places[:-4] if len(places) > 4 else places)
+    return "".join("*" if place in hidden else character for place, character in enumerate(text))
+
+
+def _plainly(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # 1.4E+17 tells a clerk nothing
+    return _CONTROL.sub("\ufffd", str(cell)[:61])
+
+
 def worded(value: Any, column: Column) -> str | None:
     """A value of `parse` as a clerk writes it and a report may show it."""
     if isinstance(value, date):
-        value = f"{value:%Y%m%d}"
+        value = f"{value:%Y%m}" if column.kind == "month" else f"{value:%Y%m%d}"
+    elif isinstance(value, bool):
+        value = sheet.YES if value else sheet.NO
     elif value is not None and column.kind == "sex":
         value = {"MALE": "男", "FEMALE": "女"}[value]
     elif value is not None and column.kind == "code":
@@ -114,11 +145,11 @@ def _text(column: Column, cell: str, school: School, today: date) -> Any:
         return _name(column, text)
     if column.kind == "code":
         return _code(column, text, school, today)
-    plain = text if text.isalnum() and text.isascii() else _narrow(text)
+    plain = text if text.isalnum() and text.isascii() else narrow(text)
     return _PARSERS[column.kind](column, plain, school)
 
 
-def _narrow(text: str) -> str:
+def narrow(text: str) -> str:
     """The text with full-width forms narrowed, without blanks and without the apostrophe that marks text."""
     return _BLANKS.sub("", unicodedata.normalize("NFKC", text)).lstrip("'’")
 
@@ -126,6 +157,9 @@ def _narrow(text: str) -> str:
 def _number(column: Column, cell: Any, school: School, today: date) -> Any:
     if column.kind in _LETTERED_KINDS:
         return Wrong("WRONG_TYPE")
+    if column.kind in _OPTION_KINDS:
+        option = _text(column, str(cell), school, today)
+        return Wrong("WRONG_TYPE") if isinstance(option, Wrong) else option
     if abs(cell) >= _DIGITS_KEPT:
         return Wrong("NUMBER_LOST_DIGITS")
     if column.kind == "id_number":
@@ -159,6 +193,8 @@ def _free_text(column: Column, text: str) -> Any:
 def _name(column: Column, text: str) -> Any:
     """A person's name: letters of any script, dots between parts; blanks stay only where Latin letters need them."""
     text = _DOTS.sub("·", " ".join(text.split()))
+    if not text.isascii():
+        text = _WIDE.sub(lambda wide: chr(ord(wide[0]) - 0xFEE0), text)
     if not _LATIN.search(text):
         text = text.replace(" ", "")
     if len(text) > column.limit:
@@ -169,24 +205,41 @@ def _name(column: Column, text: str) -> Any:
 def _code(column: Column, text: str, school: School, today: date) -> Any:
     code_list = codes.lists()[column.codes or ""]
     senior = {"21", "22", "23", "99"} if column.codes == "ADMISSION_TYPE" and school.kind in _SENIOR else None
-    found = code_list.find(text, day=today, among=senior)
+    found = code_list.find(text, day=today, among=senior) or _meant(code_list, text, today)
     if found is None:
         return Wrong("UNKNOWN_OPTION", {"options": "、".join(code_list.near(text[:20]))})
     return found.code
+
+
+def _meant(code_list: CodeList, text: str, today: date) -> Code | None:
+    """The option of a bare code, or of an ethnic group's short name, where nothing else can be meant.
+
+    A code counts only where independent sources agree on the list's codes.
+    """
+    if code_list.name == "ETHNIC_GROUP" and (group := code_list.find(f"{text}族", day=today)):
+        return group
+    entry = code_list.by_code(narrow(text)) if code_list.source == "confirmed" else None
+    doubtful = entry is None or not entry.in_force(today) or (code_list.name, entry.code) in _DOUBTFUL_CODES
+    return None if doubtful else entry
 
 
 _SENIOR = {"33", "34"}
 
 
 def _sex(_column: Column, text: str, _school: School) -> Any:
-    found = codes.lists()["SEX"].find(text)
+    found = codes.lists()["SEX"].find(text) or codes.lists()["SEX"].by_code(text)
     sexes = {"1": "MALE", "2": "FEMALE"}
     return sexes.get(found.code if found else "", Wrong("UNKNOWN_OPTION", {"options": "男、女"}))
 
 
 def _yes_no(_column: Column, text: str, _school: School) -> Any:
-    options = {sheet.YES: True, sheet.NO: False}
-    return options.get(text, Wrong("UNKNOWN_OPTION", {"options": f"{sheet.YES}、{sheet.NO}"}))
+    return _YES_NO.get(text.upper(), Wrong("UNKNOWN_OPTION", {"options": f"{sheet.YES}、{sheet.NO}"}))
+
+
+# Not 有 and 无: of an only child, 有 may mean that there are siblings.
+_YES_NO = dict.fromkeys((sheet.YES, "是的", "1", "Y", "YES", "√", "✓"), True) | dict.fromkeys(
+    (sheet.NO, "不是", "0", "N", "NO", "×"), False
+)
 
 
 def _date(_column: Column, text: str, _school: School) -> Any:

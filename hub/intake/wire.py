@@ -9,12 +9,14 @@ import orjson
 from hub import errors
 from hub.errors import HubError
 from hub.intake import check, sheet
-from hub.intake.check import Checked, Fault
+from hub.intake.check import Checked, Fault, Folded, Mend, Row
 from hub.intake.grid import Sheet
 
 _REFUSALS: dict[str, type[HubError]] = {"BadInput": errors.BadInput, "TooLarge": errors.TooLarge}
 _DAYS = [place for place, column in enumerate(sheet.COLUMNS) if column.kind in ("date", "month")]
 _DISTANCES = [place for place, column in enumerate(sheet.COLUMNS) if column.kind == "distance"]
+
+_PLACES = {column.slot: place for place, column in enumerate(sheet.COLUMNS)}
 
 
 def pack(answer: Sheet | Checked) -> bytes:
@@ -66,11 +68,12 @@ def _unpack_sheet(fields: dict[str, Any]) -> Sheet:
 
 
 def _checked(checked: Checked) -> dict[str, Any]:
-    faults = [(f.row, f.column, f.header, f.slot, f.key, f.value, f.values) for f in checked.faults]
-    rows = [(row.number, row.flat()) for row in checked.rows]
     return {
-        "rows": rows,
-        "faults": faults,
+        "rows": [(row.number, row.flat()) for row in checked.rows],
+        "faults": [_told(fault) for fault in checked.faults],
+        "warnings": [_told(warning) for warning in checked.warnings],
+        "mended": [(m.row, _PLACES[m.slot], m.code, m.written, m.taken) for m in checked.mended],
+        "folded": [(_PLACES[f.slot], f.code, f.count) for f in checked.folded],
         "total": checked.total,
         "coming": checked.coming,
         "letters": checked.letters,
@@ -78,13 +81,51 @@ def _checked(checked: Checked) -> dict[str, Any]:
     }
 
 
+def _told(fault: Fault) -> tuple[Any, ...]:
+    return fault.row, _PLACES[fault.slot], fault.key, fault.value, fault.values, fault.suggestions
+
+
 def _unpack_checked(fields: dict[str, Any]) -> Checked:
-    rows = []
-    for number, flat in fields["rows"]:
-        for position in _DAYS:
-            flat[position] = date.fromisoformat(flat[position]) if flat[position] else None
-        for position in _DISTANCES:
-            flat[position] = Decimal(flat[position]) if flat[position] else None
-        rows.append(check.row(number, flat))
-    faults = [Fault(*fault) for fault in fields["faults"]]
-    return Checked(rows, faults, fields["total"], fields["coming"], fields["letters"], fields["unknown"])
+    letters = fields["letters"]
+    named = [(letters.get(column.slot, column.letter), column.header, column.slot) for column in sheet.COLUMNS]
+    faults = [_unpack_fault(named, *told) for told in fields["faults"]]
+    warnings = [_unpack_fault(named, *told) for told in fields["warnings"]]
+    mended = [Mend(row, *named[place], *told) for row, place, *told in fields["mended"]]
+    folded = [Folded(*named[place], *told) for place, *told in fields["folded"]]
+    rows = [_unpack_row(number, flat) for number, flat in fields["rows"]]
+    _join(rows, warnings, mended)
+    return Checked(
+        rows, faults, fields["total"], fields["coming"], letters, fields["unknown"], warnings, mended, folded
+    )
+
+
+def _unpack_fault(
+    named: list[tuple[str, str, str]],
+    row: int,
+    place: int,
+    key: str,
+    value: str | None,
+    values: dict[str, Any],
+    meant: list[str],
+) -> Fault:
+    return Fault(row, *named[place], key, value, values, tuple(meant))
+
+
+def _unpack_row(number: int, flat: list[Any]) -> Row:
+    for position in _DAYS:
+        flat[position] = date.fromisoformat(flat[position]) if flat[position] else None
+    for position in _DISTANCES:
+        flat[position] = Decimal(flat[position]) if flat[position] else None
+    return check.row(number, flat)
+
+
+def _join(rows: list[Row], warnings: list[Fault], mended: list[Mend]) -> None:
+    """Give sound rows what is told of them."""
+    if warnings or mended:
+        held = {row.number: row for row in rows}
+        for warning in warnings:
+            if (row := held.get(warning.row)) is not None:
+                row.warnings = (*row.warnings, warning)
+        for mend in mended:
+            if (row := held.get(mend.row)) is not None:
+                row.mended = (*row.mended, mend)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,9 @@ from hub.intake import readers, sheet, wire
 from hub.intake.check import Checked
 from hub.intake.container import MEGABYTE, Limits
 from hub.intake.grid import Sheet
+from hub.intake.rules import switched
 from hub.intake.sheet import Form
+from hub.intake.values import FIRST_GRADES
 
 __all__ = ["Limits", "Sheet", "examine", "read"]
 
@@ -40,21 +42,27 @@ async def examine(
     limits: Limits | None = None,
     *,
     school_code: str,
-    class_numbers: Collection[str],
+    class_numbers: Collection[str] | Mapping[str, Sequence[int]],
     today: date,
+    first_grades: Sequence[int] = FIRST_GRADES,
+    founder: str | None = None,
+    rules: Mapping[str, str] | None = None,
     ready: Callable[[Checked], None] = lambda _part: None,
 ) -> AsyncGenerator[Checked]:
     """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
     The other process never waits for whoever takes the parts; `ready` is called with each in a thread, before it can be
-    taken. Raises BadInput or TooLarge as `read` does: before the
-    first part for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing
-    the iterator ends the other process.
+    taken. Raises ValueError as `rules.switched` does, and BadInput or TooLarge as `read` does: before the first part
+    for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing the iterator
+    ends the other process.
     """
     job = {
         "form": sheet.PUPILS.name,
         "school_code": school_code,
-        "class_numbers": list(class_numbers),
+        "class_numbers": class_numbers if isinstance(class_numbers, Mapping) else list(class_numbers),
+        "first_grades": first_grades,
+        "founder": founder,
+        "rules": switched(rules or {}),
         "today": today.isoformat(),
         "size": _FIRST_PART,
     }

@@ -22,7 +22,7 @@ class Import(Base):
     city) whose jobs it waits among, `weight` its rows as far as known, `whole` whether the workbook says it lists all
     pupils of its classes. A process that works on it holds `claim` and tells so by `heartbeat_at`; a claim whose heart
     has stopped is taken over. `applied` are the Excel rows that are in the register, a range for each transaction.
-    The counts are of verdicts: what applying did, or would do.
+    `folded` counts findings that are too many to be listed. The counts are of verdicts: what applying did, or would do.
     """
 
     __tablename__ = "imports"
@@ -69,6 +69,7 @@ class Import(Base):
     kept: Mapped[int] = mapped_column(server_default="0")
     applied: Mapped[list[Range[int]]] = mapped_column(INT4MULTIRANGE, server_default=text("'{}'"))
     held_for: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    folded: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
     confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     undone_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -105,6 +106,7 @@ class ImportRow(Base):
     pupil: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     family: Mapped[list[Any] | None] = mapped_column(JSON)
     faults: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
+    warnings: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
     mended: Mapped[list[Any]] = mapped_column(JSON, server_default=text("'[]'"))
     changes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     student_id: Mapped[int | None]

@@ -156,6 +156,7 @@ def _widen() -> None:
         "imports", sa.Column("applied", postgresql.INT4MULTIRANGE(), server_default=sa.text("'{}'"), nullable=False)
     )
     op.add_column("imports", sa.Column("held_for", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False))
+    op.add_column("imports", sa.Column("folded", sa.JSON(), server_default=sa.text("'[]'"), nullable=False))
     for name in ("confirmed_by", "undone_by"):
         op.add_column("imports", sa.Column(name, sa.BigInteger(), nullable=True))
         op.create_foreign_key(op.f(f"fk_imports_{name}_accounts"), "imports", "accounts", [name], ["id"])
@@ -193,6 +194,7 @@ def _rows() -> None:
         sa.Column("pupil", sa.JSON(), nullable=True),
         sa.Column("family", sa.JSON(), nullable=True),
         sa.Column("faults", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("warnings", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("mended", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("changes", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("student_id", sa.BigInteger(), nullable=True),

@@ -382,3 +382,40 @@ def test_parts_packed_in_other_ways_are_refused():
         for entry in old.infolist():
             new.writestr(entry.filename, old.read(entry))
     assert refusal(target.getvalue()) == "FILE_UNREADABLE"
+
+
+def test_grades_founder_and_switches_reach_the_other_process():
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in "030032")
+    rows = [make_row(), make_row(1, post_code=wide, entry_month="201209"), make_row(2, bought_place="是")]
+    rows += [make_row(3, travel_mode="校车")]
+    asked = {
+        "school_code": SCHOOL,
+        "class_numbers": {number: [1] for number in CLASS_NUMBERS},
+        "today": TODAY,
+        "founder": "EDUCATION_DEPARTMENT",
+        "first_grades": (1, 6, 10),
+        "rules": {"SCHOOL_BUS_DISAGREES": "REFUSE"},
+    }
+
+    async def collect():
+        return [part async for part in workbook.examine(make_workbook(*rows), **asked)]
+
+    [there] = asyncio.run(collect())
+    [here] = check.check(workbook.read(make_workbook(*rows)), **asked)
+    assert there == here
+    assert [(fault.row, fault.key) for fault in there.faults] == [
+        (4, "BOUGHT_PLACE_AT_PUBLIC_SCHOOL"),
+        (5, "SCHOOL_BUS_DISAGREES"),
+    ]
+    assert [(warning.row, warning.key) for warning in there.warnings] == [(3, "ENTRY_UNUSUAL_FOR_GRADE")]
+    assert [(mend.row, mend.code, mend.written) for mend in there.mended] == [(3, "MENDED_FULL_WIDTH", wide)]
+    assert [len(row.mended) for row in there.rows] == [0, 1]
+
+
+def test_switches_that_are_none_are_refused_before_a_file_is_read():
+    async def collect():
+        parts = workbook.examine(b"", school_code=SCHOOL, class_numbers=[], today=TODAY, rules={"REQUIRED": "OFF"})
+        return [part async for part in parts]
+
+    with pytest.raises(ValueError, match="REQUIRED"):
+        asyncio.run(collect())
