@@ -345,8 +345,8 @@ async def test_what_is_revoked_between_check_and_write_is_refused(
     before = await dump(system, (*REGISTER, "imports", "outbox"))
     examine = reading._examine
 
-    async def slowly(*given: Any) -> Any:
-        async for part in examine(*given):
+    async def slowly(*given: Any, **known: Any) -> Any:
+        async for part in examine(*given, **known):
             await system.execute(revocation, province.accounts["schoolA1"])
             yield part
 
