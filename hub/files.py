@@ -1,8 +1,9 @@
 """The file store: uploaded bytes in a folder, their facts in the register."""
 
+import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -48,6 +49,21 @@ class Files:
         except FileNotFoundError:
             raise NotFound from None
         return bytes(await answer.bytes_async())
+
+    async def parts(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes of a key, a part at a time. Raises NotFound as `get`."""
+        try:
+            answer = await obstore.get_async(self._store, key)
+        except FileNotFoundError:
+            raise NotFound from None
+        async for part in answer.stream():
+            yield bytes(part)
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        """Let go of the bytes of keys; one that is gone already is no fault."""
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, key)
 
 
 async def store(database: Database, files: Files, caller: Caller, name: str, parts: AsyncIterator[bytes]) -> Stored:

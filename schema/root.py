@@ -16,7 +16,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, query, review, setup, workbook
+from schema import account, case, count, marking, node, photo_desk, query, review, setup, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -26,7 +26,15 @@ SDL = Path(__file__).with_name("schema.graphql")
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")
-class Query(account.AccountQuery, query.Query, review.ReviewQuery, case.CaseQuery, count.CountQuery, node.NodeQuery):
+class Query(
+    account.AccountQuery,
+    query.Query,
+    review.ReviewQuery,
+    case.CaseQuery,
+    photo_desk.PhotoQuery,
+    count.CountQuery,
+    node.NodeQuery,
+):
     """Every read."""
 
 
@@ -38,6 +46,7 @@ class Mutation(
     case.CaseMutation,
     setup.SetupMutation,
     marking.AttendanceMutation,
+    photo_desk.PhotoMutation,
 ):
     """Every write."""
 

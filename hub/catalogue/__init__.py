@@ -7,11 +7,12 @@ from hub.catalogue.attendance import ATTENDANCE
 from hub.catalogue.cases import CASES
 from hub.catalogue.general import GENERAL
 from hub.catalogue.message import Message
+from hub.catalogue.photos import PHOTOS
 from hub.catalogue.problems import PROBLEMS
 from hub.catalogue.setup import SETUP
 
 __all__ = ["MESSAGES", "PARTS", "Message"]
 
-PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE)
+PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE, PHOTOS)
 MESSAGES: dict[str, Message] = {key: message for part in PARTS for key, message in part.items()}
 """Every message by its key; a key belongs to one part."""

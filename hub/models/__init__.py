@@ -7,7 +7,9 @@ from hub.models.base import Base
 from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
 from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
-from hub.models.file import File, Import
+from hub.models.file import Discard, File, Import
+from hub.models.link import LinkSecret
+from hub.models.photo import Photo, PhotoEntry, PhotoImport
 from hub.models.place import Place, PlaceVersion
 from hub.models.problem import ProblemRecord
 from hub.models.school import Campus, Grade, School, SchoolStage, SchoolVersion
@@ -33,13 +35,18 @@ __all__ = [
     "Code",
     "CountCell",
     "CountDelta",
+    "Discard",
     "File",
     "Grade",
     "Grant",
     "Guardian",
     "Import",
     "Lease",
+    "LinkSecret",
     "Outbox",
+    "Photo",
+    "PhotoEntry",
+    "PhotoImport",
     "Place",
     "PlaceVersion",
     "Placement",

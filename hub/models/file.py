@@ -25,6 +25,21 @@ class File(Base):
     created_at: Mapped[Moment]
 
 
+class Discard(Base):
+    """Bytes of the file store that nobody needs, or that nobody needs yet: removed unless their key is taken back.
+
+    A key is written here before its bytes are stored and taken back with the row that names it, so that no crash leaves
+    bytes which nothing names.
+    """
+
+    __tablename__ = "discards"
+    __table_args__ = (Index("ix_discards_at", "at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    at: Mapped[Moment]
+
+
 class Import(Base):
     """One workbook read into the register (导入): what became of its rows."""
 
