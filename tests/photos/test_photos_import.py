@@ -9,7 +9,9 @@ from tests.province import Province
 async def test_photos_are_matched_by_identity_number_and_wait_for_the_leader(
     photo_desk: PhotoDesk, province: Province, numbers: dict[str, str], system: asyncpg.Connection
 ) -> None:
-    told = await photo_desk.bring({f"一班/{numbers['a1-1-1']}.jpg": make_jpeg(1), f"{numbers['a1-1-2']}.JPG": make_jpeg(2)})
+    told = await photo_desk.bring(
+        {f"一班/{numbers['a1-1-1']}.jpg": make_jpeg(1), f"{numbers['a1-1-2']}.JPG": make_jpeg(2)}
+    )
     assert (told["state"], told["total"], told["taken"], told["refused"]) == ("DONE", 2, 2, 0)
     assert [line["student"]["id"] for line in told["entries"]["nodes"]] == [
         f"student:{province.ids['a1-1-1']}",

@@ -16,6 +16,7 @@ from hub.models import Base
 from tests.business import Counter, make_leaders, wanted
 from tests.conftest import KEPT, Ask
 from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
+from tests.photos.pictures import PhotoDesk, make_jpeg
 from tests.province import COUNTY_A, Province, make_caller
 from tests.test_class_sheet import sheet
 from tests.test_setup import make_grades
@@ -55,6 +56,7 @@ def write(field: str, selected: str, right: str, elsewhere: str, wrong: str) -> 
     )
 
 
+UPLOADED = ("createClasses", "importWorkbook", "importPhotos")
 CLERKS = ("schoolA1", "schoolB1", "prov")
 TABLE = {
     "region": read("region", "code:county", "countyA", "countyB"),
@@ -63,6 +65,7 @@ TABLE = {
     "student": read("student", "student", "schoolA1", "schoolB1", "dash"),
     "case": read("case", "case", "schoolA2", "schoolB1", "dash"),
     "problemRecord": read("problemRecord", "problem", "reviewerA", "reviewerB", "dash"),
+    "photoImport": read("photoImport", "photos", "leaderA1", "leaderB1", "dash"),
     "node": read("node", "student", "schoolA1", "schoolB1", "dash"),
     "nodes": read("nodes", "ids", "schoolA1", "schoolB1", "dash"),
     "regions": read("regions", "within", "countyA", "countyB"),
@@ -87,6 +90,8 @@ TABLE = {
     "mergeClasses": write("mergeClasses", "moved", *CLERKS),
     "closeClass": write("closeClass", "schoolClass { id }", *CLERKS),
     "importWorkbook": write("importWorkbook", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "importPhotos": write("importPhotos", "photoImport { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "reviewPhotos": write("reviewPhotos", "results { state }", "leaderA1", "leaderB1", "schoolA1"),
     "requestTransfer": write("requestTransfer", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
     "decideCase": write("decideCase", "case { id }", "leaderA1", "leaderB1", "schoolA1"),
     "withdrawCase": write("withdrawCase", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
@@ -105,7 +110,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record: int) -> Stage:
+async def stage(
+    ask: Ask, http: httpx.AsyncClient, province: Province, system: asyncpg.Connection, record: int
+) -> Stage:
     await make_leaders(system, province)
     await make_caller(system, province, "reviewerB", [("reviewer", "140106")])
     await make_caller(system, province, "teacherA1-2", [("class_teacher", province.paths["A1-2"])])
@@ -121,6 +128,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
     first, empty = f"class:{province.ids['A1-1']}", f"class:{emptied}"
     day = {"classId": first, "date": clock.today().isoformat()}
     student = f"student:{province.ids['a1-1-1']}"
+    number = await system.fetchval("SELECT id_number FROM students WHERE id = $1", province.ids["a1-1-1"])
+    photos = (await PhotoDesk(http, ask, province).bring({f"{number}.jpg": make_jpeg(1)}))["id"]
     return Stage(
         keys={
             "code:county": COUNTY_A,
@@ -131,6 +140,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "ids": [student],
             "case": case,
             "problem": f"problem:{record}",
+            "photos": photos,
         },
         inputs={
             "updateSchool": {"id": school, "phone": "0351-7654321"},
@@ -142,6 +152,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "mergeClasses": {"from": [empty], "into": first},
             "closeClass": {"id": empty},
             "importWorkbook": {"schoolCode": SCHOOL},
+            "importPhotos": {"schoolCode": SCHOOL},
+            "reviewPhotos": {"classId": first},
             "requestTransfer": wanted(province, "a1-1-2"),
             "decideCase": {"id": case, "verdict": "APPROVE"},
             "withdrawCase": {"id": case},
@@ -153,10 +165,12 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
 
 
 async def own_files(http: httpx.AsyncClient, province: Province, field: str) -> dict[str, str]:
-    """The same workbook as each caller's own upload: somebody else's would not be found."""
+    """The same workbook or photo as each caller's own upload: somebody else's would not be found."""
     row, token = TABLE[field], province.tokens["schoolA1"]
     pupils = field == "importWorkbook"
     data = make_workbook(make_row(5)) if pupils else await sheet(http, token, {"班号": "2026001", "年级": "1"})
+    if field == "importPhotos":
+        data = make_jpeg(2)
     return {
         caller: await upload(http, province.tokens[caller], data) for caller in (row.right, row.elsewhere, row.wrong)
     }
@@ -174,7 +188,7 @@ async def test_a_root_field_for_four_callers(
 ) -> None:
     row = TABLE[field]
     given = {"input": stage.inputs[field]} if row.key == "input" else {"key": stage.keys[row.key]}
-    files = await own_files(http, province, field) if field in ("createClasses", "importWorkbook") else {}
+    files = await own_files(http, province, field) if field in UPLOADED else {}
 
     async def asking(caller: str | None) -> Any:
         mine = {"input": given["input"] | {"fileId": files[caller or row.right]}} if files else given
