@@ -176,6 +176,8 @@ class _Pages:
             claim = await reader.links.read(request.path_params["token"], account.id, account.session_id)
             action = f"{claim.kind}:read"
             acting = caller.act(account, claim.role, clock.now())
+            if claim.kind not in DOWNLOADS:
+                raise NotFound
             found = await DOWNLOADS[claim.kind](reader.database, reader.policy, self.hub.files, acting, claim.key)
         except (NotFound, Forbidden):
             refusal = NotFound()

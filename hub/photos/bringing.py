@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import gate
 from hub.caller import Caller
 from hub.catalogue import MESSAGES
+from hub.darkroom import archive, picture
+from hub.darkroom.archive import Entry
+from hub.darkroom.room import Darkroom, Developed, Spoilt
 from hub.db import Database
 from hub.errors import BadInput, NotFound
 from hub.files import Files
 from hub.models import File, PhotoImport, School
-from hub.photos import archive, discards, picture, roster
-from hub.photos.archive import Entry
-from hub.photos.developing import Darkroom, Developed, Spoilt
+from hub.photos import discards, roster
 from hub.photos.roster import Matched
 from hub.terms import PhotoImportState, PhotoOutcome
 from policies import Action, Policy

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import identity
+from hub.darkroom.archive import Entry
+from hub.darkroom.room import Spoilt
 from hub.models import SchoolClass, Student
-from hub.photos.archive import Entry
-from hub.photos.developing import Spoilt
 from hub.terms import EnrolmentState
 
 _HELD = (EnrolmentState.IN_SCHOOL, EnrolmentState.SUSPENDED)

@@ -1,6 +1,6 @@
 """One picture judged and made fit: taken as it is where it may be, else re-encoded upright and small enough.
 
-Everything here runs on hostile bytes, inside the child process of `hub.photos.darkroom`.
+Everything here runs on hostile bytes, inside the child process of `hub.darkroom.child`.
 """
 
 import io
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image, JpegImagePlugin
 
-from hub.photos import jpeg
-from hub.photos.jpeg import Damaged, Jpeg
+from hub.darkroom import jpeg
+from hub.darkroom.jpeg import Damaged, Jpeg
 
 __all__ = ["Fit", "Limits", "Unfit", "fit", "warm"]
 

@@ -12,10 +12,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from hub.darkroom import archive, frames, picture
+from hub.darkroom.archive import Archive
+from hub.darkroom.picture import Unfit
 from hub.errors import HubError
-from hub.photos import archive, frames, picture
-from hub.photos.archive import Archive
-from hub.photos.picture import Unfit
 
 if sys.platform != "win32":  # Windows has no such limits; the parent's deadline still holds
     import resource

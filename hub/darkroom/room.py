@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from hub.darkroom import archive, frames, picture
+from hub.darkroom.archive import Entry
 from hub.errors import BadInput, HubError, TooLarge
-from hub.photos import archive, frames, picture
-from hub.photos.archive import Entry
 
-_STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.photos import darkroom; darkroom.main()"
+_STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.darkroom import child; child.main()"
 _PATIENCE = 30.0
 """Seconds that one answer of the other process may take."""
 _MOST_DEATHS = 20
@@ -113,12 +113,13 @@ class Darkroom:
         return [Entry(int(entry["ordinal"]), str(entry["name"]), entry["bar"]) for entry in told["entries"]]
 
     async def _send(self, data: bytes) -> None:
-        """Write to the process; one that has died says so when it is read."""
+        """Write to the process; one that has died, or takes nothing, says so when it is read."""
         stdin = self._process.stdin if self._process else None
         if stdin is not None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
                 stdin.write(data)
-                await stdin.drain()
+                async with asyncio.timeout(_PATIENCE):
+                    await stdin.drain()
 
     async def _answer(self) -> tuple[Any, bytes] | None:
         """The next answer; None from a process that has died, takes too long or answers nonsense."""

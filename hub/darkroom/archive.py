@@ -1,6 +1,6 @@
 """What somebody sent as photos: a zip of them whose directory is judged before anything is unpacked, or one picture.
 
-Everything here runs on hostile bytes, inside the child process of `hub.photos.darkroom`. No entry is ever written
+Everything here runs on hostile bytes, inside the child process of `hub.darkroom.child`. No entry is ever written
 under its name: a name only says whose photo it is.
 """
 

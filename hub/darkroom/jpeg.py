@@ -1,6 +1,6 @@
 """A JPEG file read segment by segment: how large its picture is, how it was held, and the file without its metadata.
 
-Everything here runs on hostile bytes, inside the child process of `hub.photos.darkroom`. Nothing is decoded: the
+Everything here runs on hostile bytes, inside the child process of `hub.darkroom.child`. Nothing is decoded: the
 picture itself is copied byte by byte, so it loses nothing.
 """
 
