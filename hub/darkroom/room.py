@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from hub.catalogue import MESSAGES
 from hub.darkroom import archive, frames, picture
 from hub.darkroom.archive import Entry
 from hub.errors import BadInput, HubError, TooLarge
@@ -54,7 +55,7 @@ class Darkroom:
     def __init__(self, parts: Parts, size: int, name: str, archived: archive.Limits, pictured: picture.Limits) -> None:
         if size > archived.size:
             raise TooLarge("PHOTOS_TOO_LARGE", limit=archived.size // 1_000_000)
-        self._parts, self._size = parts, size
+        self._parts, self._size, self._most = parts, size, pictured.bytes
         self._job = {"name": name, "archive": asdict(archived), "picture": asdict(pictured)}
         self._process: asyncio.subprocess.Process | None = None
         self.entries: list[Entry] = []
@@ -82,7 +83,7 @@ class Darkroom:
                 answer = await self._answer()
                 if answer is None:
                     break
-                yield _told(left.pop(0), *answer)
+                yield _told(left.pop(0), *answer, self._most)
             else:
                 return
             await self._end()
@@ -107,10 +108,7 @@ class Darkroom:
         answer = await self._answer()
         if answer is None:
             raise BadInput("PHOTOS_UNREADABLE")
-        told, _ = answer
-        if "refusal" in told:
-            raise _REFUSALS[told["kind"]](told["refusal"], **told["values"])
-        return [Entry(int(entry["ordinal"]), str(entry["name"]), entry["bar"]) for entry in told["entries"]]
+        return _listed(answer[0])
 
     async def _send(self, data: bytes) -> None:
         """Write to the process; one that has died, or takes nothing, says so when it is read."""
@@ -151,7 +149,25 @@ def _command() -> list[str]:
     return [sys.executable, "-I", "-S", "-X", "utf8", "-c", _STARTER, *places]
 
 
-def _told(ordinal: int, told: Any, data: bytes) -> Developed | Spoilt:
-    if "key" in told:
-        return Spoilt(ordinal, str(told["key"]), dict(told["values"]))
-    return Developed(ordinal, data, int(told["width"]), int(told["height"]), str(told["source"]))
+def _listed(told: Any) -> list[Entry]:
+    """The files that an upload is said to hold. Raises BadInput or TooLarge if it was refused, or nonsense is said."""
+    try:
+        if "refusal" not in told:
+            return [Entry(int(each["ordinal"]), str(each["name"]), each["bar"]) for each in told["entries"]]
+        refusal = _REFUSALS[told["kind"]](told["refusal"], **told["values"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        refusal = BadInput("PHOTOS_UNREADABLE")
+    raise refusal
+
+
+def _told(ordinal: int, told: Any, data: bytes, most: int) -> Developed | Spoilt:
+    """An answer as far as it can be one: nothing is believed of a process that a picture may have taken over."""
+    try:
+        if "key" in told:
+            MESSAGES[told["key"]].text("zh").format_map(told["values"])
+            return Spoilt(ordinal, told["key"], told["values"])
+        if data.startswith(b"\xff\xd8\xff") and len(data) < most:
+            return Developed(ordinal, data, int(told["width"]), int(told["height"]), str(told["source"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    return Spoilt(ordinal, "PHOTO_DAMAGED")

@@ -33,6 +33,9 @@ _REPORTED = 1_000
 _PUTS = 8
 """Photos stored at the same time."""
 
+_ROOMS = asyncio.Semaphore(3)
+"""Uploads that are unpacked and decoded at the same time; others wait, holding nothing."""
+
 Progress = Callable[[int, int], None]
 
 _OPEN = text("SELECT state, ARRAY(SELECT ordinal FROM photo_entries WHERE import_id = :id) AS told "
@@ -106,7 +109,8 @@ async def bring(
     settings = database.settings
     archived = archive.Limits(size=settings.upload_limit, entries=settings.photo_files)
     pictured = picture.Limits(bytes=settings.photo_bytes, pixels=settings.photo_pixels)
-    async with Darkroom(lambda: store.parts(upload.key), upload.size, upload.name, archived, pictured) as darkroom:
+    darkroom = Darkroom(lambda: store.parts(upload.key), upload.size, upload.name, archived, pictured)
+    async with _ROOMS, darkroom:
         if not darkroom.entries:
             raise BadInput("NO_PHOTOS")
         desk = _Desk(database, policy, store, caller, school)
@@ -118,9 +122,8 @@ async def bring(
         if under_way.state == PhotoImportState.RUNNING:
             told = set(under_way.told)
             matched = roster.match(pupils, darkroom.entries)
-            work = _Bringing(
-                desk, int(found), {entry.ordinal: entry for entry in darkroom.entries}, matched, told, progress
-            )
+            entries = {entry.ordinal: entry for entry in darkroom.entries}
+            work = _Bringing(desk, int(found), entries, matched, told, progress)
             await work.run(darkroom)
             await discards.sweep(database, store)
     return int(found)

@@ -212,6 +212,31 @@ async def test_a_process_that_says_nothing_is_not_waited_for(monkeypatch: pytest
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(
+    ("told", "data"),
+    [
+        ({"key": "NO_SUCH_KEY", "values": {}}, b""),
+        ({"key": "PHOTO_TOO_SMALL", "values": {}}, b""),
+        ({"key": ["PHOTO_EMPTY"], "values": {}}, b""),
+        ({"width": 1, "height": 1, "source": "0"}, b"<script>"),
+        ({"width": 1, "height": 1, "source": "0"}, b"\xff\xd8\xff" + b"x" * 60_000),
+        ({"width": "wide", "height": 1, "source": "0"}, make_jpeg(1)),
+        (["not", "an", "answer"], make_jpeg(1)),
+        (7, b""),
+    ],
+)
+async def test_a_process_that_was_taken_over_is_not_believed(
+    told: Any, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with room(make_zip({"a.jpg": make_jpeg(1)})) as darkroom:
+
+        async def lying() -> Any:
+            return told, data
+
+        monkeypatch.setattr(darkroom, "_answer", lying)
+        assert [one async for one in darkroom.develop([0])] == [Spoilt(0, "PHOTO_DAMAGED")]
+
+
 async def test_the_process_can_open_no_file_and_sees_no_environment() -> None:
     async with room(make_zip({"a.jpg": make_jpeg(1)})) as darkroom:
         process: Any = darkroom._process

@@ -214,6 +214,30 @@ async def test_the_report_is_read_again_by_school_and_county_alone(photo_desk: P
         assert code_of(await photo_desk.ask(caller, query, {"id": told["id"]}))[0] == "FORBIDDEN", caller
 
 
+async def test_a_school_and_its_county_see_what_waits_and_what_lacks_class_by_class(
+    photo_desk: PhotoDesk, province: Province, numbers: Numbers
+) -> None:
+    await photo_desk.bring({f"{numbers['a1-1-1']}.jpg": make_jpeg(1), f"{numbers['a1-2-1']}.jpg": make_jpeg(2)})
+    await photo_desk.review(classId=f"class:{province.ids['A1-2']}")
+    query = """query($code: String!) { school(code: $code) { missingPhotos { totalCount }
+        waiting: photos(where: {state: {in: [PENDING]}}) { totalCount nodes { student { id } } }
+        photoImports { nodes { taken } }
+        classes { nodes { missingPhotos { totalCount } photos(where: {state: {in: [APPROVED]}}) { totalCount } } } } }"""
+    for caller in ("schoolA1", "countyA"):
+        answer = await photo_desk.ask(caller, query, {"code": SCHOOL})
+        assert answer["data"]["school"] == {
+            "missingPhotos": {"totalCount": 4},
+            "waiting": {"totalCount": 1, "nodes": [{"student": {"id": f"student:{province.ids['a1-1-1']}"}}]},
+            "photoImports": {"nodes": [{"taken": 2}]},
+            "classes": {
+                "nodes": [
+                    {"missingPhotos": {"totalCount": 2}, "photos": {"totalCount": 0}},
+                    {"missingPhotos": {"totalCount": 2}, "photos": {"totalCount": 1}},
+                ]
+            },
+        }, caller
+
+
 # Cut off, repeated, at once.
 
 
