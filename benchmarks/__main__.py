@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import attendance, counts, demo_start, endurance, import_workbook, pages, race, roster, transfer
+from benchmarks import attendance, counts, demo_start, endurance, import_workbook, pages, photos, race, roster, transfer
 
 BENCHMARKS = {
     "race": race.run,
     "import_workbook": import_workbook.run,
+    "photos": photos.run,
     "roster": roster.run,
     "pages": pages.run,
     "endurance": endurance.run,

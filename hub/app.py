@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from sqlalchemy import select
@@ -19,10 +20,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, clock, counts, erasing, files, gate
+from hub import answers, caller, clock, counts, erasing, files, gate, photos
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
+from hub.downloads import Open
 from hub.endpoint import GraphQLEndpoint, Hub
 from hub.errors import (
     BadInput,
@@ -44,6 +46,7 @@ from hub.sockets import Sockets
 from loaders.read import Reader
 from policies import Action
 from schema import root
+from schema.context import Context
 
 STATIC = Path(__file__).with_name("static")
 SECURITY = (
@@ -79,6 +82,7 @@ def build(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             Route("/files", pages.upload, methods=["POST"]),
+            Route("/downloads/{token}", pages.download, methods=["GET"]),
             Route("/template", pages.template, methods=["GET"]),
             Route("/health/live", pages.live),
             Route("/health/ready", pages.ready),
@@ -91,6 +95,10 @@ def build(settings: Settings) -> Starlette:
     app.add_middleware(_Front, graphql=GraphQLEndpoint(hub), sockets=sockets)
     app.state.hub, app.state.sockets = hub, sockets
     return app
+
+
+DOWNLOADS: dict[str, Open] = {photos.KIND: photos.show}
+"""What opens the things of each kind that signed links lead to."""
 
 
 class _Pages:
@@ -155,6 +163,41 @@ class _Pages:
             media_type=_SPREADSHEET,
             headers={"content-disposition": f'attachment; filename="{name}.xlsx"', "cache-control": "no-store"},
         )
+
+    async def download(self, request: Request) -> Response:
+        """Whatever a signed link leads to, for the session it was made for: GET /downloads/TOKEN.
+
+        A link that is forged, over, somebody else's or of a session that has ended, and one whose thing its maker may
+        not have any more, lead nowhere, all in the same words.
+        """
+        reader, context = self.hub.reader, await self._context(request)
+        if context is None or context.account is None or context.account.must_change_password:
+            raise NotFound
+        account, acting = context.account, context.reading.caller if context.reading else None
+        action = "download:read"
+        try:
+            claim = await reader.links.read(request.path_params["token"], account.id, account.session_id)
+            action = f"{claim.kind}:read"
+            acting = caller.act(account, claim.role, clock.now())
+            if claim.kind not in DOWNLOADS:
+                raise NotFound
+            found = await DOWNLOADS[claim.kind](reader.database, reader.policy, self.hub.files, acting, claim.key)
+        except (NotFound, Forbidden):
+            refusal = NotFound()
+            if acting is not None:
+                await gate.refuse(reader.database, acting, action, None, refusal)
+            raise refusal from None
+        headers = {"cache-control": "private, no-store"}
+        if found.name is not None:
+            headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(found.name)}"
+        return Response(found.data, media_type=found.media_type, headers=headers)
+
+    async def _context(self, request: Request) -> Context | None:
+        """Who asks; nobody where they ask for a role they do not hold."""
+        try:
+            return await self.hub.context(request.headers)
+        except Forbidden:
+            return None
 
     async def _caller(self, request: Request) -> tuple[Caller, policies.Policy]:
         context = await self.hub.context(request.headers)

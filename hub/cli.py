@@ -26,6 +26,7 @@ from hub.errors import Conflict, HubError, Unavailable
 from hub.fuzz import command as fuzz
 from hub.fuzz import trial
 from hub.intake.check import Fault
+from hub.photos import command as photos
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
 from schema import root
@@ -155,6 +156,27 @@ def import_(
         soft_wrap=True,
     )
     if done.rejected:
+        raise typer.Exit(2)
+
+
+@app.command(name="photos")
+def photos_(
+    archives: Annotated[list[Path], typer.Argument(help="照片压缩包或单张照片 Zips of photos, or single JPEGs.")],
+    school: School,
+    username: Annotated[str, typer.Option(help="用户名 Who imports.", prompt="用户名 User name")],
+    password: Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)],
+    language: Annotated[str, typer.Option(help="zh 或 en")] = "zh",
+) -> None:
+    """导入照片 Bring photos of pupils into a school, exactly as an upload does; what is not taken is told by file."""
+    for archive in archives:
+        archive.stat()
+    with database() as settings, bar() as progress:
+        reports = asyncio.run(photos.run(settings, archives, school, username, password, _followed(progress)))
+    for report in reports:
+        for line in report.told("en" if language == "en" else "zh"):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(report.summary(), markup=False, soft_wrap=True)
+    if any(report.lines for report in reports):
         raise typer.Exit(2)
 
 

@@ -57,6 +57,15 @@ class Files:
             raise NotFound from None
         return bytes(await answer.bytes_async())
 
+    async def parts(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes of a key, a part at a time. Raises NotFound as `get`."""
+        try:
+            answer = await obstore.get_async(self._store, key)
+        except FileNotFoundError:
+            raise NotFound from None
+        async for part in answer.stream():
+            yield bytes(part)
+
     async def erase(self, keys: Sequence[str]) -> None:
         """Erase what lies under these keys; what is gone already is no fault."""
         try:

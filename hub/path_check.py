@@ -69,6 +69,7 @@ _PAST = (
     "problem_records",
     "class_days",
     "imports",
+    "photo_imports",
     "cases",
 )
 CHECKS = (
@@ -95,6 +96,7 @@ CHECKS = (
     Check("problem_records", "path", _PUPIL, _OF_STUDENT, "t.state = 'OPEN'"),
     *(Check(table, "path", None) for table in _PAST),
     Check("absences", "path", None, key="t.class_day_id || ':' || t.student_id"),
+    Check("photo_entries", "path", None, key="t.import_id || ':' || t.ordinal"),
 )
 """Every column that is held against its foreign keys, then those that are held against the shape of a path."""
 

@@ -45,6 +45,10 @@ class Settings:
     list_limit: int = knob(1_000, "Values in one list of an input, in variables or in the document.")
     nesting_limit: int = knob(32, "Levels of the JSON of variables and extensions.")
     upload_limit: int = knob(64_000_000, "Bytes of an uploaded file.")
+    photo_bytes: int = knob(60_000, "Bytes that a pupil's photo stays below; a larger one is encoded anew.")
+    photo_pixels: int = knob(40_000_000, "Pixels of a photo that is decoded at all.")
+    photo_files: int = knob(10_000, "Files of an archive of photos.")
+    link_minutes: float = knob(10.0, "Minutes that a signed link lasts, such as that of a photo.")
     row_limit: int = knob(60_000, "Rows of an imported workbook.")
     import_duplicate_share: float = knob(
         0.05, "Share of an import's rows that may seem to be known already; more of them wait for a leader."

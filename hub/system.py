@@ -1,16 +1,20 @@
-"""What must see across offices, as database role hub_system: sign-in looks up any account.
+"""What must see across offices, as database role hub_system: sign-in looks up any account, links are signed with a
+secret, bytes that nobody needs are swept away whoever left them.
 
 Nothing else that serves a request may use that role. `hub.seed`, `hub.sample` and `hub.demo` do, for an operator who
 has the database at hand.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.models import Account, Audit, Session
+from hub.models import Account, Audit, Discard, LinkSecret, Session
+
+_MOST_DISCARDS = 1_000
 
 
 async def find_account(connection: AsyncConnection, username: str) -> Any:
@@ -61,3 +65,21 @@ async def set_password(connection: AsyncConnection, account_id: int, password_ha
 async def audit(connection: AsyncConnection, **facts: Any) -> None:
     """Write an audit entry for somebody who is not signed in yet, or was refused."""
     await connection.execute(insert(Audit).values(**facts))
+
+
+async def abandoned_discards(connection: AsyncConnection, before: datetime) -> list[str]:
+    """Keys of the file store that were to be named or removed before a moment and are not, whoever was about to."""
+    query = select(Discard.key).where(Discard.at < before).limit(_MOST_DISCARDS).with_for_update(skip_locked=True)
+    return [*(await connection.execute(query)).scalars()]
+
+
+async def forget_discards(connection: AsyncConnection, keys: Sequence[str]) -> None:
+    """Drop the notes of keys whose bytes are gone."""
+    await connection.execute(delete(Discard).where(Discard.key.in_(keys)))
+
+
+async def link_secret(connection: AsyncConnection) -> bytes:
+    """What links are signed with."""
+    query = select(LinkSecret.secret).order_by(LinkSecret.id.desc()).limit(1)
+    found: bytes = (await connection.execute(query)).scalar_one()
+    return found

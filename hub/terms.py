@@ -122,6 +122,31 @@ class RowOutcome(StrEnum):
     REFUSED = "REFUSED"
 
 
+class PhotoState(StrEnum):
+    """How far a pupil's photo has come (照片状态)."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
+    REPLACED = "REPLACED"
+
+
+class PhotoImportState(StrEnum):
+    """How far an import of photos has come (照片导入状态)."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+class PhotoOutcome(StrEnum):
+    """What became of a file among the photos (照片文件结果)."""
+
+    TAKEN = "TAKEN"
+    UNCHANGED = "UNCHANGED"
+    REFUSED = "REFUSED"
+    IGNORED = "IGNORED"
+
+
 class Outcome(StrEnum):
     """How an audited action ended."""
 

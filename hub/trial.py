@@ -2,7 +2,7 @@
 
 The province administrator asks, the province leader ends it, never the same person. What is erased and what stays is
 said by each table (`__trial__` in `hub/models/`); the SQL functions and the locks are in
-`migrations/versions/2026_11_26_0008_end_trial.py`, with the reasons. Files are erased after the commit: `hub.erasing`.
+`migrations/versions/2026_11_26_0009_end_trial.py`, with the reasons. Files are erased after the commit: `hub.erasing`.
 """
 
 from collections.abc import Sequence

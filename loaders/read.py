@@ -24,9 +24,10 @@ from graphql.execution.values import VariableValues
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Forbidden
+from hub.links import Links
 from hub.settings import Settings
 from hub.turns import Turn, Turns
-from loaders import candidates
+from loaders import candidates, photo_links
 from loaders.compiler import Compiler
 from loaders.fragment import Fragment
 from loaders.plan import Cache, Call, Denial, Plan
@@ -36,7 +37,10 @@ from policies import Policy
 
 Compile = Callable[[Compiler, Selected], Plan]
 _ABSENT, _GIVEN = "absent", "given"
-LOADERS: dict[str, Callable[..., DataLoader[Any, Any]]] = {candidates.NAME: candidates.CandidateLoader}
+LOADERS: dict[str, Callable[..., DataLoader[Any, Any]]] = {
+    candidates.NAME: candidates.CandidateLoader,
+    photo_links.NAME: photo_links.PhotoLinkLoader,
+}
 """What makes the loader of each kind of loaded field."""
 
 
@@ -47,12 +51,14 @@ class Reader:
     database: Database
     settings: Settings
     policy: Policy
+    links: Links = field(init=False)
     plans: Cache[Any, Plan] = field(init=False)
     turns: Turns[int] = field(init=False)
     inputs: Cache[Any, list[tuple[str, bool]]] = field(init=False)
     """Of each root field the variables that change a plan, and whether by value."""
 
     def __post_init__(self) -> None:
+        self.links = Links(self.database)
         self.plans = Cache(self.settings.plan_cache)
         self.turns = Turns(self.settings.account_reads)
         self.inputs = Cache(self.settings.plan_cache // 4)

@@ -47,6 +47,7 @@ OBJECTS: dict[str, Noun] = {
     "guardian": _noun("家庭成员", "create delete mask read update", _GUARDIAN),
     "headcount": _noun("人数", "count export"),
     "import": _noun("导入批次", "approve delete read"),
+    "photo": _noun("照片", "approve create read"),
     "placement": _noun("就读经历", "count read"),
     "problemRecord": _noun("问题学籍", "count read resolve update"),
     "register": _noun("学籍库", "approve count create"),

@@ -16,6 +16,9 @@ from hub.terms import (
     Founder,
     ImportMode,
     ImportState,
+    PhotoImportState,
+    PhotoOutcome,
+    PhotoState,
     PlaceLevel,
     ProblemKind,
     ProblemState,
@@ -143,6 +146,28 @@ describe(
     "What undoing an import did to one of its rows (撤销结果).",
     UNDONE="Taken back (已撤销).",
     KEPT="Kept, whole or in part: it was edited later (保留后续修改).",
+)
+describe(
+    PhotoState,
+    "How far a pupil's photo has come (照片状态).",
+    PENDING="It waits for a leader of the school (待审核).",
+    APPROVED="It is the pupil's photo (审核通过).",
+    REFUSED="It was refused, for a reason; its bytes are gone (审核不通过).",
+    REPLACED="A newer one took its place; its bytes are gone (已被替换).",
+)
+describe(
+    PhotoImportState,
+    "How far an import of photos has come (照片导入状态).",
+    RUNNING="Not all files have been seen to; send it again under its key to go on (处理中).",
+    DONE="Every file has been seen to (已完成).",
+)
+describe(
+    PhotoOutcome,
+    "What became of a file among the photos (照片文件处理结果).",
+    TAKEN="It is a pupil's photo and waits for approval (已接收).",
+    UNCHANGED="The pupil has this very photo already (未变).",
+    REFUSED="It was not taken; the report says why (未通过).",
+    IGNORED="It is no photo (已忽略).",
 )
 
 

@@ -15,10 +15,10 @@ from strawberry.types.lazy_type import LazyType
 from strawberry.utils.str_converters import to_camel_case
 
 from loaders.declare import GRAPHS, METADATA, Coded, Column, Graph, Many, Up
-from schema import attendance, case, problem, region, school, school_class, student, workbook
+from schema import attendance, case, photo, problem, region, school, school_class, student, workbook
 from schema.operators import SCALARS, CodeFilter, ExactFilter, Fields, make_input, of_enum
 
-NOUNS = (attendance, case, problem, region, school, school_class, student, workbook)
+NOUNS = (attendance, case, photo, problem, region, school, school_class, student, workbook)
 """Every file that declares graph types."""
 
 _ANY = "All that is given must hold."

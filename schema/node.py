@@ -31,6 +31,8 @@ KINDS = {
     "problem": "ProblemRecord",
     "case": "Case",
     "import": "Import",
+    "photo": "Photo",
+    "photoImport": "PhotoImport",
 }
 """The type of each kind of id."""
 

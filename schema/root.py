@@ -18,7 +18,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, progress, query, review, setup, trial, workbook
+from schema import account, case, count, marking, node, photo_desk, progress, query, review, setup, trial, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -33,6 +33,7 @@ class Query(
     query.Query,
     review.ReviewQuery,
     case.CaseQuery,
+    photo_desk.PhotoQuery,
     count.CountQuery,
     trial.TrialQuery,
     node.NodeQuery,
@@ -50,6 +51,7 @@ class Mutation(
     setup.SetupMutation,
     marking.AttendanceMutation,
     trial.TrialMutation,
+    photo_desk.PhotoMutation,
 ):
     """Every write."""
 

@@ -15,6 +15,7 @@ from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, 
 from schema.attendance import AttendanceCount, attendance_field
 from schema.common import NAMED, Code, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
+from schema.photo import Photo, PhotoImport, missing_photos_field, photos_field
 from schema.problem import ProblemRecord
 from schema.school_class import SchoolClass
 from schema.student import Student
@@ -193,6 +194,15 @@ class School(Node):
         lambda school, student: paths.below(student.c.path, school.c.path),
         "Every pupil on its books, class by class (在册学生).",
         order=("path", "id"),
+    )
+    photos: Connection[Photo] | None = photos_field("school_id")
+    missing_photos: Connection[Student] | None = missing_photos_field("school_id")
+    photo_imports: Connection[PhotoImport] | None = connection(
+        "PhotoImport",
+        Kind.CHILD,
+        lambda school, batch: and_(batch.c.school_id == school.c.id, batch.c.path == school.c.path),
+        "What was sent as photos of its pupils, latest first (照片导入批次).",
+        order=("-id",),
     )
     problem_records: Connection[ProblemRecord] | None = connection(
         "ProblemRecord",

@@ -14,6 +14,7 @@ from loaders.declare import Card, Kind, Sort, coded, column, graph, up
 from schema.attendance import UNMARKED, AttendanceCount, ClassDay, attendance_field
 from schema.common import Code, Connection, Node, connection, typed_id
 from schema.count import Headcount, ProblemCount, headcounts, problem_counts_field
+from schema.photo import Photo, missing_photos_field, photos_field
 from schema.problem import ProblemRecord
 from schema.student import Student
 
@@ -76,6 +77,8 @@ class SchoolClass(Node):
         "The roster, by name (花名册).",
         order=("name_key", "id"),
     )
+    photos: Connection[Photo] | None = photos_field("class_id")
+    missing_photos: Connection[Student] | None = missing_photos_field("class_id")
     days: Connection[ClassDay] | None = connection(
         "ClassDay",
         Kind.CHILD,

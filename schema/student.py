@@ -15,6 +15,7 @@ from loaders import mask
 from loaders.declare import Card, Kind, Sort, coded, column, graph, owned_list, up
 from schema.attendance import Absence
 from schema.common import NAMED, Code, Connection, Node, connection, typed_id
+from schema.photo import Photo
 from schema.problem import ProblemRecord
 
 if TYPE_CHECKING:
@@ -172,6 +173,12 @@ class Student(Node):
         lambda student, absence: absence.c.student_id == student.c.id,
         "Days on which the pupil was not simply present, earliest first (缺勤、迟到、请假记录).",
         order=("day", "class_day_id"),
+    )
+    photos: Connection[Photo] | None = connection(
+        "Photo",
+        Kind.OWNED,
+        lambda student, photo: photo.c.student_id == student.c.id,
+        "Photos of the pupil, earliest first (学生照片).",
     )
     problem_records: Connection[ProblemRecord] | None = connection(
         "ProblemRecord",

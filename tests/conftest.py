@@ -23,7 +23,7 @@ COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
-KEPT = {"chains", "chain_steps", "codes", "policy_versions", "alembic_version", "register"}
+KEPT = {"chains", "chain_steps", "codes", "link_secrets", "policy_versions", "alembic_version", "register"}
 
 
 @pytest.fixture(scope="session")

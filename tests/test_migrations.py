@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 TABLES = {table.name for table in Base.metadata.tables.values()}
 PUBLIC = {"chains", "chain_steps", "codes", "policy_versions", "register"}
 WRITE_ONLY = {"audit_values", "outbox"}
+SECRET = {"link_secrets"}
+"""What hub_system alone may read."""
 FIRST = "2026_11_24_0000"
 
 SHAPE = {
@@ -143,9 +145,9 @@ async def test_every_table_has_a_policy_for_each_role_that_may_touch_it(owner):
     )
     assert {role for row in rows for role in row["roles"]} == {"hub_app", "hub_read", "hub_system"}
     held = {role: {row["tablename"] for row in rows if role in row["roles"]} for role in ("hub_app", "hub_system")}
-    assert held == {"hub_app": TABLES, "hub_system": TABLES}
+    assert held == {"hub_app": TABLES - SECRET, "hub_system": TABLES}
     reading = [row for row in rows if row["roles"] == ["hub_read"]]
-    assert {row["tablename"] for row in reading} == TABLES - WRITE_ONLY
+    assert {row["tablename"] for row in reading} == TABLES - WRITE_ONLY - SECRET
     assert {row["cmd"] for row in reading} == {"SELECT"}
     app = [row for row in rows if "hub_app" in row["roles"]]
     assert {row["tablename"] for row in app if row["qual"] == "true"} == PUBLIC
@@ -182,6 +184,15 @@ async def test_nobody_who_serves_people_can_read_a_password_hash(cluster, settin
     await connection.fetch("SELECT username FROM accounts")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.fetch("SELECT password_hash FROM accounts")
+    await connection.close()
+
+
+@pytest.mark.parametrize("role", ["hub_app", "hub_read"])
+async def test_nobody_who_serves_people_can_read_what_links_are_signed_with(cluster, settings, system, role):
+    assert len(await system.fetchval("SELECT secret FROM link_secrets")) == 32
+    connection = await asyncpg.connect(cluster.url(role, "hub"))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.fetch("SELECT secret FROM link_secrets")
     await connection.close()
 
 
@@ -237,7 +248,7 @@ async def visible(connection: asyncpg.Connection) -> dict[str, int]:
 
 async def test_without_a_scope_hub_app_sees_only_what_is_public(cluster, filled):
     connection = await asyncpg.connect(cluster.url("hub_app", "filled"))
-    wanted = {table: int(table in PUBLIC) for table in TABLES - WRITE_ONLY}
+    wanted = {table: int(table in PUBLIC) for table in TABLES - WRITE_ONLY - SECRET}
     assert await visible(connection) == wanted
     async with connection.transaction():
         for name, value in {"low": "14", "high": "14~", "roots": "{14}", "account": "14", "leased": "{1}"}.items():
@@ -249,7 +260,7 @@ async def test_without_a_scope_hub_app_sees_only_what_is_public(cluster, filled)
 
 async def test_hub_read_sees_every_row_it_may_read(cluster, filled):
     connection = await asyncpg.connect(cluster.url("hub_read", "filled"))
-    assert await visible(connection) == dict.fromkeys(TABLES - WRITE_ONLY, 1)
+    assert await visible(connection) == dict.fromkeys(TABLES - WRITE_ONLY - SECRET, 1)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute("DELETE FROM codes")
     await connection.close()
@@ -342,6 +353,9 @@ async def test_every_edge_down_is_found_by_an_index(system: asyncpg.Connection) 
         "absences.student_id",
         "absences.class_day_id",
         "problem_records.student_id",
+        "photos.student_id",
+        "photo_entries.import_id",
+        "photo_imports.school_id",
         "classes.school_id",
         "classes.campus_id",
         "campuses.school_id",

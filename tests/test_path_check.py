@@ -162,7 +162,8 @@ async def test_a_place_under_a_parent_of_another_code_is_told_and_left(
 @pytest.mark.parametrize("table", [check.table for check in CHECKS if not (check.should or check.wrong)])
 async def test_a_past_path_out_of_shape_would_be_told(system: asyncpg.Connection, table: str) -> None:
     (check,) = [check for check in CHECKS if check.table == table and not (check.should or check.wrong)]
-    stand_in = f"(VALUES (1, 1, 1, '14'), (2, 2, 2, 'nowhere')) AS t (id, class_day_id, student_id, {check.column})"
+    keys = "id, class_day_id, student_id, import_id, ordinal"
+    stand_in = f"(VALUES (1, 1, 1, 1, 1, '14'), (2, 2, 2, 2, 2, 'nowhere')) AS t ({keys}, {check.column})"
     rows = await system.fetch(check.differing.replace(f"FROM {table} t", f"FROM {stand_in}"))
     assert [(row["held"], row["should"]) for row in rows] == [("nowhere", None)]
 

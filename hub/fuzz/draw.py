@@ -34,6 +34,8 @@ from policies import Role
 
 UNREAD = frozenset({"importFaults", "register", "trialContents", "viewer"})
 """Root fields that are not compiled: of the caller's own account, and texts in the caller's language."""
+SIGNED = frozenset({"link"})
+"""Fields whose answer is never the same twice: no oracle can say it."""
 ODD = ("", "%", "_", "\\", "'", '"', "'; --", "é", "中", "𠮷", "\U0010ffff", "😀", "a", "14", "1401", "~")
 _LONG = "a_key_that_is_longer_than_the_sixty_three_bytes_an_identifier_may_have_"
 _KEYS = (
@@ -232,6 +234,7 @@ class _Drawing:
         fields: Mapping[str, Any] = type_.fields
         leaves = [name for name, one in fields.items() if is_leaf_type(get_named_type(one.type))]
         edges = [name for name, one in fields.items() if not is_leaf_type(get_named_type(one.type))]
+        edges = [name for name in edges if name not in SIGNED]
         if self.drawer.plain:
             edges = [name for name in edges if name not in ("headcounts", "problemCounts", "attendance", "candidates")]
         codes = [name for name in edges if get_named_type(fields[name].type).name == "Code"]

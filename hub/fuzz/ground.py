@@ -178,6 +178,30 @@ def _cases_of(row: Row, rows: Rows) -> list[Row]:
     return [case for one in subjects for case in rows.where("cases", "id", one["case_id"])]
 
 
+def _photos_of(column: str) -> Near:
+    def found(row: Row, rows: Rows) -> list[Row]:
+        pupils = rows.where("students", column, row["id"])
+        return [photo for pupil in pupils for photo in rows.where("photos", "student_id", pupil["id"])]
+
+    return found
+
+
+def _photoless(column: str) -> Near:
+    def found(row: Row, rows: Rows) -> list[Row]:
+        def lacks(pupil: Row) -> bool:
+            photos = rows.where("photos", "student_id", pupil["id"])
+            return all(photo["state"] not in ("PENDING", "APPROVED") for photo in photos)
+
+        pupils = rows.where("students", column, row["id"])
+        return [pupil for pupil in pupils if pupil["state"] == "IN_SCHOOL" and lacks(pupil)]
+
+    return found
+
+
+def _photo_imports_here(row: Row, rows: Rows) -> list[Row]:
+    return [batch for batch in rows.where("photo_imports", "school_id", row["id"]) if batch["path"] == row["path"]]
+
+
 REGION = Type(
     "places",
     "region",
@@ -227,6 +251,9 @@ SCHOOL = Type(
         "grades": Down("Grade", "child", _of("grades", "school_id"), ("school_year", "number", "id")),
         "classes": Down("SchoolClass", "child", _of("classes", "school_id"), _BY_CLASS),
         "students": Down("Student", "child", _below("students"), _BY_PATH),
+        "photos": Down("Photo", "child", _photos_of("school_id")),
+        "missingPhotos": Down("Student", "child", _photoless("school_id"), ("name_key", "id")),
+        "photoImports": Down("PhotoImport", "child", _photo_imports_here, ("-id",)),
         "problemRecords": Down("ProblemRecord", "child", _below("problem_records")),
         "cases": Down("Case", "cross", _own_sides, ("-id",)),
         **COUNTS,
@@ -327,6 +354,8 @@ SCHOOL_CLASS = Type(
         "school": _up("School", "school_id"),
         "campus": _up("Campus", "campus_id"),
         "students": Down("Student", "child", _of("students", "class_id"), ("name_key", "id")),
+        "photos": Down("Photo", "child", _photos_of("class_id")),
+        "missingPhotos": Down("Student", "child", _photoless("class_id"), ("name_key", "id")),
         "days": Down("ClassDay", "child", _days_here, ("day", "id")),
         "problemRecords": Down("ProblemRecord", "child", _of("problem_records", "path", "path")),
         **COUNTS,
@@ -477,6 +506,7 @@ STUDENT = Type(
         "placements": Down("Placement", "owned", _of("placements", "student_id")),
         "versions": Down("StudentVersion", "owned", _of("student_versions", "student_id")),
         "absences": Down("Absence", "owned", _of("absences", "student_id"), ("day", "class_day_id")),
+        "photos": Down("Photo", "owned", _of("photos", "student_id")),
         "problemRecords": Down("ProblemRecord", "child", _of("problem_records", "student_id")),
         "cases": Down("Case", "cross", _cases_of, ("-id",)),
     },
@@ -657,6 +687,52 @@ IMPORT = Type(
     sorts={"CREATED_AT": ("created_at", None), "STATE": ("state", None)},
 )
 
+PHOTO = Type(
+    "photos",
+    "photo",
+    {
+        **_ids("photo"),
+        **_leaves(WORD, "state"),
+        **_leaves(INT, "width height size"),
+        **_leaves(TIME, "uploadedAt reviewedAt"),
+        **_leaves(TEXT, "reason"),
+        "student": _up("Student", "student_id"),
+        "link": Looked(),
+    },
+    "photo",
+    owner="student_id",
+    sorts={"UPLOADED_AT": ("uploaded_at", None)},
+)
+
+PHOTO_IMPORT = Type(
+    "photo_imports",
+    "photo",
+    {
+        **_ids("photoImport"),
+        **_leaves(WORD, "state"),
+        **_leaves(INT, "total taken unchanged refused ignored"),
+        **_leaves(TIME, "createdAt"),
+        "school": _up("School", "school_id"),
+        "entries": Down("PhotoEntry", "child", _of("photo_entries", "import_id"), ("ordinal",)),
+    },
+    "photoImport",
+    sorts={"CREATED_AT": ("created_at", None)},
+)
+
+PHOTO_ENTRY = Type(
+    "photo_entries",
+    "photo",
+    {
+        **_leaves(WORD, "outcome"),
+        **_leaves(TEXT, "name code message remedy messageEn remedyEn"),
+        "number": Leaf(_column("ordinal"), INT),
+        "student": _up("Student", "student_id"),
+    },
+    key=("import_id", "ordinal"),
+    order=("import_id", "ordinal"),
+    sorts={"NUMBER": ("ordinal", None)},
+)
+
 TYPES: dict[str, Type] = {
     "Absence": ABSENCE,
     "Campus": CAMPUS,
@@ -668,6 +744,9 @@ TYPES: dict[str, Type] = {
     "Guardian": GUARDIAN,
     "Import": IMPORT,
     "ImportRow": IMPORT_ROW,
+    "Photo": PHOTO,
+    "PhotoEntry": PHOTO_ENTRY,
+    "PhotoImport": PHOTO_IMPORT,
     "Placement": PLACEMENT,
     "ProblemRecord": PROBLEM_RECORD,
     "Region": REGION,
@@ -698,6 +777,7 @@ LOOK_UPS: dict[str, tuple[str, dict[str, str]]] = {
     "problemRecord": ("ProblemRecord", {"id": "id"}),
     "case": ("Case", {"id": "id"}),
     "importJob": ("Import", {"id": "id"}),
+    "photoImport": ("PhotoImport", {"id": "id"}),
 }
 """The root fields that look one thing up: its type, and the column of each argument."""
 

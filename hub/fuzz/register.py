@@ -462,6 +462,55 @@ class _Planting:
                     pupil["id"],
                 )
 
+    async def photos(self) -> None:
+        chance = self.chance
+        batches = {}
+        for school in self.schools[:5]:
+            file = await self.file(f"zip{school['id']}")
+            of_school = {"school_id": school["id"], "path": school["path"], "account_id": self.accounts[0]}
+            counts = {"total": 3, "taken": 1, "refused": 1, "ignored": chance.choice([0, 1])}
+            state = chance.choice(["RUNNING", "DONE"])
+            batch = await self.put(
+                "photo_imports", file_id=file, state=state, created_at=self.moment(), **of_school, **counts
+            )
+            batches[school["id"]] = batch
+            for ordinal, outcome in enumerate(("TAKEN", "REFUSED", "IGNORED")):
+                pupil = chance.choice([None, *self.students])
+                await self.put(
+                    "photo_entries",
+                    "ordinal",
+                    import_id=batch,
+                    ordinal=ordinal,
+                    path=school["path"],
+                    name=chance.choice(["x.jpg", "中/'.jpg", "😀"]),
+                    outcome=outcome,
+                    student_id=pupil and pupil["id"],
+                    code=None if outcome == "TAKEN" else "PHOTO_STRAY",
+                    message=self.word(),
+                )
+        for pupil in chance.sample(self.students, len(self.students) // 2):
+            for state in chance.choice([["PENDING"], ["APPROVED"], ["REPLACED", "APPROVED", "PENDING"], ["REFUSED"]]):
+                kept = state in ("PENDING", "APPROVED")
+                await self.put(
+                    "photos",
+                    student_id=pupil["id"],
+                    import_id=chance.choice([*batches.values()]),
+                    state=state,
+                    file_id=await self.file(f"photo{pupil['id']}{state}") if kept else None,
+                    source_sha256="0",
+                    width=chance.choice([358, 154]),
+                    height=441,
+                    size=50_000,
+                    uploaded_by=self.accounts[0],
+                    uploaded_at=self.moment(),
+                    reviewed_at=None if state == "PENDING" else self.moment(),
+                    reason="模糊" if state == "REFUSED" else None,
+                )
+
+    async def file(self, key: str) -> int:
+        made: int = await self.put("files", account_id=self.accounts[0], name="fuzz", size=1, sha256="0", key=key)
+        return made
+
 
 async def plant(connection: asyncpg.Connection, *, seed: int = 2013, pupils: int = 120) -> None:
     """Fill an empty, migrated and seeded database, as hub_system."""
@@ -469,3 +518,4 @@ async def plant(connection: asyncpg.Connection, *, seed: int = 2013, pupils: int
     async with connection.transaction():
         await planting.all(pupils)
         await planting.imports()
+        await planting.photos()

@@ -20,7 +20,7 @@ _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCAL_SIZE = 30
 _LONGEST_COMMENT = 65_535
-_ARCHIVES = (".zip", ".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".jar", ".7z", ".rar", ".gz", ".bz2", ".xz")
+ARCHIVES = (".zip", ".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".jar", ".7z", ".rar", ".gz", ".bz2", ".xz")
 _ARCHIVE_STARTS = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 
 
@@ -53,9 +53,9 @@ def parts(data: bytes, limits: Limits) -> Mapping[str, bytes]:
     Raises BadInput or TooLarge naming what the file is instead of a plain workbook.
     """
     _sniff(data)
-    entries = _directory(data, limits)
+    entries = directory(data, limits)
     _judge(entries, limits)
-    unpacked = {entry.filename.lower(): _unpack(data, entry, limits) for entry in entries if not entry.is_dir()}
+    unpacked = {entry.filename.lower(): unpack(data, entry, limits) for entry in entries if not entry.is_dir()}
     xml = {name: content for name, content in unpacked.items() if name.endswith((".xml", ".rels", ".vml"))}
     for content in xml.values():
         _refuse_strange_xml(content)
@@ -88,7 +88,7 @@ def _sniff(data: bytes) -> None:
         raise BadInput("NOT_A_WORKBOOK")
 
 
-def _directory(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
+def directory(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
     """The entries of the zip; its end record is read first, so that a huge directory is never parsed."""
     end = data.rfind(_END, max(0, len(data) - _END_SIZE - _LONGEST_COMMENT))
     if end < 0 or end + _END_SIZE > len(data):
@@ -109,7 +109,7 @@ def _judge(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise limits.too_large_unpacked()
     if any(entry.file_size > MEGABYTE and entry.file_size > limits.ratio * entry.compress_size for entry in entries):
         raise limits.too_large_unpacked()
-    if any(name.endswith(_ARCHIVES) for name in names):
+    if any(name.endswith(ARCHIVES) for name in names):
         raise limits.too_large_unpacked()
     if any(name.endswith("vbaproject.bin") or name.startswith("xl/macrosheets/") for name in names):
         raise BadInput("FILE_HAS_MACROS")
@@ -121,7 +121,7 @@ def _judge(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise BadInput("FILE_UNREADABLE")
 
 
-def _unpack(data: bytes, entry: zipfile.ZipInfo, limits: Limits) -> bytes:
+def unpack(data: bytes, entry: zipfile.ZipInfo, limits: Limits) -> bytes:
     """The content of an entry, refused unless size and checksum are what the directory says.
 
     Other readers go by the end of the compressed stream, so a directory that understates it is a bomb.

@@ -7,7 +7,9 @@ from hub.models.base import Base
 from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
 from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
-from hub.models.file import File
+from hub.models.file import Discard, File
+from hub.models.link import LinkSecret
+from hub.models.photo import Photo, PhotoEntry, PhotoImport
 from hub.models.place import Place, PlaceVersion
 from hub.models.problem import ProblemRecord
 from hub.models.register import Register
@@ -35,6 +37,7 @@ __all__ = [
     "Code",
     "CountCell",
     "CountDelta",
+    "Discard",
     "File",
     "Grade",
     "Grant",
@@ -42,7 +45,11 @@ __all__ = [
     "Import",
     "ImportRow",
     "Lease",
+    "LinkSecret",
     "Outbox",
+    "Photo",
+    "PhotoEntry",
+    "PhotoImport",
     "Place",
     "PlaceVersion",
     "Placement",

@@ -5,7 +5,7 @@ import pytest
 import policies
 from policies import OBJECTS, Access, Action, Reach, Role
 
-PERSONS = ("student", "guardian", "placement", "studentVersion", "attendance", "problemRecord", "case")
+PERSONS = ("student", "guardian", "placement", "studentVersion", "attendance", "problemRecord", "case", "photo")
 RECORDS = (*PERSONS, "headcount", "file", "import")
 
 FIELDS = (
@@ -109,8 +109,15 @@ def test_accounts_and_grants_are_kept_by_account_administrators_only(shipped, ro
 @pytest.mark.parametrize("role", Role)
 def test_who_enters_never_approves(shipped, role):
     rights = set(shipped.rights(role))
-    entering = {"case:create", "student:create", "student:import", "student:update", "problemRecord:update"}
-    assert not (rights & {"case:approve", "problemRecord:resolve"} and rights & entering)
+    entering = {
+        "case:create",
+        "student:create",
+        "student:import",
+        "student:update",
+        "problemRecord:update",
+        "photo:create",
+    }
+    assert not (rights & {"case:approve", "problemRecord:resolve", "photo:approve"} and rights & entering)
 
 
 def test_rights_of_the_school_desk(shipped):
@@ -120,6 +127,17 @@ def test_rights_of_the_school_desk(shipped):
     assert "student:import" in shipped.rights(Role.COUNTY_ADMINISTRATOR)
     for role in set(Role) - {Role.SCHOOL_ADMINISTRATOR, Role.COUNTY_ADMINISTRATOR}:
         assert "student:import" not in shipped.rights(role)
+
+
+def test_photos_are_sent_by_clerks_approved_by_the_school_leader_and_seen_by_who_knows_the_pupil_whole(shipped):
+    may = {
+        action: {role.value for role in Role if shipped.decide(role, "photo", action) is not Reach.NONE}
+        for action in (Action.CREATE, Action.APPROVE, Action.READ)
+    }
+    clerks = {"school_administrator", "county_administrator"}
+    assert may[Action.CREATE] == clerks
+    assert may[Action.APPROVE] == {"school_leader"}
+    assert may[Action.READ] == clerks | {"school_leader", "county_leader", "class_teacher"}
 
 
 @pytest.mark.parametrize("role", Role)

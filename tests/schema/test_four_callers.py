@@ -16,6 +16,7 @@ from hub.models import Base
 from tests.business import Counter, make_leaders, wanted
 from tests.conftest import KEPT, Ask
 from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
+from tests.photos.pictures import PhotoDesk, make_jpeg
 from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.test_class_sheet import sheet
 from tests.test_setup import make_grades
@@ -28,7 +29,7 @@ FOLLOWED = {"importJob"}
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit", "sessions"})
 
 
-OF_FILES = ("createClasses", "importWorkbook", "startImport")
+OF_FILES = ("createClasses", "importWorkbook", "importPhotos", "startImport")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ TABLE = {
     "student": read("student", "student", "schoolA1", "schoolB1", "dash"),
     "case": read("case", "case", "schoolA2", "schoolB1", "dash"),
     "problemRecord": read("problemRecord", "problem", "reviewerA", "reviewerB", "dash"),
+    "photoImport": read("photoImport", "photos", "leaderA1", "leaderB1", "dash"),
     "node": read("node", "student", "schoolA1", "schoolB1", "dash"),
     "nodes": read("nodes", "ids", "schoolA1", "schoolB1", "dash"),
     "regions": read("regions", "within", "countyA", "countyB"),
@@ -107,6 +109,8 @@ TABLE = {
     "confirmImport": write("confirmImport", "import { id }", "leaderA1", "leaderB1", "schoolA1"),
     "cancelImport": write("cancelImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "undoImport": write("undoImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "importPhotos": write("importPhotos", "photoImport { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "reviewPhotos": write("reviewPhotos", "results { state }", "leaderA1", "leaderB1", "schoolA1"),
     "requestTransfer": write("requestTransfer", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
     "decideCase": write("decideCase", "case { id }", "leaderA1", "leaderB1", "schoolA1"),
     "withdrawCase": write("withdrawCase", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
@@ -128,7 +132,14 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record: int, once_more: None) -> Stage:
+async def stage(
+    ask: Ask,
+    http: httpx.AsyncClient,
+    province: Province,
+    system: asyncpg.Connection,
+    record: int,
+    once_more: None,
+) -> Stage:
     await make_leaders(system, province)
     await make_caller(system, province, "reviewerB", [("reviewer", "140106")])
     await make_caller(system, province, "teacherA1-2", [("class_teacher", province.paths["A1-2"])])
@@ -146,6 +157,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
     first, empty = f"class:{province.ids['A1-1']}", f"class:{emptied}"
     day = {"classId": first, "date": clock.today().isoformat()}
     student = f"student:{province.ids['a1-1-1']}"
+    number = await system.fetchval("SELECT id_number FROM students WHERE id = $1", province.ids["a1-1-1"])
+    photos = (await PhotoDesk(http, ask, province).bring({f"{number}.jpg": make_jpeg(1)}))["id"]
     return Stage(
         keys={
             "code:county": COUNTY_A,
@@ -158,6 +171,7 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "problem": f"problem:{record}",
             "import": job["APPLIED"],
             "nothing": None,
+            "photos": photos,
         },
         inputs={
             "updateSchool": {"id": school, "phone": "0351-7654321"},
@@ -174,6 +188,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "confirmImport": {"importId": job["HELD"], "approve": True},
             "cancelImport": {"importId": job["JUDGED"]},
             "undoImport": {"importId": job["APPLIED"]},
+            "importPhotos": {"schoolCode": SCHOOL},
+            "reviewPhotos": {"classId": first},
             "requestTransfer": wanted(province, "a1-1-2"),
             "decideCase": {"id": case, "verdict": "APPROVE"},
             "withdrawCase": {"id": case},
@@ -187,10 +203,12 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
 
 
 async def own_files(http: httpx.AsyncClient, province: Province, field: str) -> dict[str, str]:
-    """The same workbook as each caller's own upload: somebody else's would not be found."""
+    """The same workbook or photo as each caller's own upload: somebody else's would not be found."""
     row, token = TABLE[field], province.tokens["schoolA1"]
     pupils = field != "createClasses"
     data = make_workbook(make_row(5)) if pupils else await sheet(http, token, {"班号": "2026001", "年级": "1"})
+    if field == "importPhotos":
+        data = make_jpeg(2)
     return {
         caller: await upload(http, province.tokens[caller], data) for caller in (row.right, row.elsewhere, row.wrong)
     }

@@ -18,16 +18,17 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2026_11_26_0008"
-down_revision = "2026_11_26_0007"
+revision = "2026_11_26_0009"
+down_revision = "2026_11_26_0008"
 branch_labels = None
 depends_on = None
 
 WRITING = 4_711_201_330
 """Advisory lock: who writes for a person."""
 
-WIPED = """absences audit_values case_decisions case_files case_steps case_subjects cases class_days count_cells
-           count_deltas files guardians import_rows imports leases outbox placements problem_deltas problem_records
+WIPED = """absences audit_values case_decisions case_files case_steps case_subjects cases class_days
+           count_cells count_deltas discards files guardians import_rows imports leases outbox
+           photo_entries photo_imports photos placements problem_deltas problem_records
            problem_tallies requests student_versions students""".split()  # noqa: SIM905 -- a list of words
 
 SELF = "requested_by = nullif(current_setting('hub.account', true), '')::bigint"

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2026_11_26_0007"
-down_revision = "2026_11_26_0006"
+revision = "2026_11_26_0008"
+down_revision = "2026_11_26_0007"
 branch_labels = None
 depends_on = None
 
@@ -60,6 +60,7 @@ BEGIN
           AND EXISTS (SELECT FROM imports WHERE id = import AND state = 'UNDOING' AND {INSIDE})
           AND NOT EXISTS (SELECT FROM absences a WHERE a.student_id = s.id)
           AND NOT EXISTS (SELECT FROM case_subjects c WHERE c.student_id = s.id)
+          AND NOT EXISTS (SELECT FROM photos h WHERE h.student_id = s.id)
           AND NOT EXISTS (SELECT FROM problem_records p WHERE p.student_id = s.id AND p.resolution <> 'CAUSE_GONE')
         FOR UPDATE OF s) AS s;
     UPDATE students SET state = 'DELETED' WHERE id = ANY (gone);
