@@ -9,7 +9,8 @@ from hub import clock
 from hub.trial import marks
 from tests.business import Counter, make_leaders
 from tests.conftest import Ask
-from tests.desk import Desk, make_row
+from tests.desk import Desk, make_id, make_row
+from tests.photos.pictures import PhotoDesk, make_jpeg
 from tests.province import CITY, PROVINCE, Province, make_caller, make_day
 
 REQUEST_END = "mutation($input: RequestEndTrialInput!) { requestEndTrial(input: $input) { register { %s } } }"
@@ -50,6 +51,8 @@ async def try_out(ask: Ask, desk: Desk, system: asyncpg.Connection, province: Pr
     )
     await make_day(system, province, "A1-1", clock.today(), a1_1_1="LATE")
     await system.execute("SELECT fold_counts(1000)")
+    await PhotoDesk(desk.http, ask, province).bring({f"{make_id(1)}.jpg": make_jpeg(1)})
+    await system.execute("INSERT INTO discards (key, account_id) SELECT 'photos/none', id FROM accounts LIMIT 1")
     await system.execute(
         "INSERT INTO problem_records (student_id, path, kind, cause) SELECT id, path, 'ID_INVALID', 'x' FROM students"
     )
