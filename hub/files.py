@@ -9,16 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
+from typing import IO
 
 import obstore
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import gate
 from hub.caller import Caller
 from hub.db import Database
-from hub.errors import NotFound, TooLarge
+from hub.errors import NotFound, TooLarge, Unavailable
 from hub.models import File
 
 _NAME_LENGTH = 200
@@ -45,9 +48,12 @@ class Files:
         self._folder = folder
         self._store = LocalStore(folder)
 
-    async def put(self, key: str, data: bytes) -> None:
-        """Keep bytes under a key; a half-written file is never seen."""
-        await obstore.put_async(self._store, key, data)
+    async def put(self, key: str, data: bytes | IO[bytes]) -> None:
+        """Keep bytes, or what a file holds, under a key; a half-written file is never seen. Raises Unavailable."""
+        try:
+            await obstore.put_async(self._store, key, data)
+        except (OSError, GenericError) as error:  # no room left, or a folder that cannot be written
+            raise Unavailable("STORE_FULL") from error
 
     async def get(self, key: str) -> bytes:
         """The bytes of a key. Raises NotFound when the folder has lost them: the file must be uploaded again."""
@@ -108,11 +114,12 @@ class Files:
 async def store(database: Database, files: Files, caller: Caller, name: str, parts: AsyncIterator[bytes]) -> Stored:
     """Keep an upload: the bytes in the store, its facts under its uploader's name.
 
-    The bytes are put while the transaction holds the register's state (`gate.scope`), so that those of a trial lie
-    there before it ends or never. Raises TooLarge past the limit, Conflict if the trial ended during the upload.
+    It never lies in memory whole. The bytes are put while the transaction holds the register's state (`gate.scope`), so
+    that those of a trial lie there before it ends or never. Raises TooLarge past the limit or the account's quota of a
+    day, Conflict if the trial ended during the upload, Unavailable when the store is full.
     """
     limit, digest, size = database.settings.upload_limit, hashlib.sha256(), 0
-    with SpooledTemporaryFile(max_size=limit) as kept:
+    with TemporaryFile() as kept:
         async for part in parts:
             size += len(part)
             if size > limit:
@@ -125,9 +132,19 @@ async def store(database: Database, files: Files, caller: Caller, name: str, par
         query = insert(File).values(account_id=caller.account.id, key=key, name=plain, size=size, sha256=sha256)
         async with database.app.begin() as connection:
             await gate.scope(connection, caller)
-            await files.put(key, kept.read())
+            await _within_quota(connection, caller, size, database.settings.upload_quota)
             found = (await connection.execute(query.returning(File.id))).scalar_one()
+            await files.put(key, kept)  # last: what fails before it leaves no bytes behind
     return Stored(found, plain, size, sha256)
+
+
+async def _within_quota(connection: AsyncConnection, caller: Caller, size: int, quota: int) -> None:
+    """Refuse an upload that brings an account's last 24 hours over its quota. Raises TooLarge UPLOAD_QUOTA."""
+    mine = select(func.coalesce(func.sum(File.size), 0)).where(
+        File.account_id == caller.account.id, File.created_at > func.now() - text("interval '24 hours'")
+    )
+    if (await connection.execute(mine)).scalar_one() + size > quota:
+        raise TooLarge("UPLOAD_QUOTA", limit=quota // 1_000_000)
 
 
 async def find(database: Database, caller: Caller, file_id: int) -> tuple[str, str]:

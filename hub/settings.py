@@ -49,6 +49,7 @@ class Settings:
     photo_pixels: int = knob(40_000_000, "Pixels of a photo that is decoded at all.")
     photo_files: int = knob(10_000, "Files of an archive of photos.")
     link_minutes: float = knob(10.0, "Minutes that a signed link lasts, such as that of a photo.")
+    upload_quota: int = knob(4_000_000_000, "Bytes that one account may upload within 24 hours.")
     row_limit: int = knob(60_000, "Rows of an imported workbook.")
     import_duplicate_share: float = knob(
         0.05, "Share of an import's rows that may seem to be known already; more of them wait for a leader."

@@ -14,6 +14,7 @@ import pytest
 
 from hub import accounts, files
 from tests.conftest import Ask
+from tests.desk import code_of
 from tests.province import SCHOOLS, Province
 
 QUERY = "{ students { totalCount } }"
@@ -387,3 +388,34 @@ async def test_an_address_or_method_that_is_not_is_told_like_everything_else(
     http: httpx.AsyncClient, method: str, address: str, expected: tuple[int, str, str]
 ) -> None:
     assert key_of(await http.request(method, address)) == expected
+
+
+async def test_uploads_beyond_the_quota_of_a_day_are_refused_and_leave_nothing(
+    http: httpx.AsyncClient, app: Any, province: Province, system: asyncpg.Connection
+) -> None:
+    bearer = {"authorization": f"Bearer {province.tokens['schoolA1']}"}
+    settings = app.state.hub.reader.database.settings
+    object.__setattr__(settings, "upload_quota", 1_000_000)
+    try:
+        taken = await http.post("/files", files={"file": ("x", b"x" * 900_000)}, headers=bearer)
+        over = await http.post("/files", files={"file": ("x", b"x" * 200_000)}, headers=bearer)
+        other = {"authorization": f"Bearer {province.tokens['schoolA2']}"}
+        theirs = await http.post("/files", files={"file": ("x", b"x" * 200_000)}, headers=other)
+    finally:
+        object.__setattr__(settings, "upload_quota", 4_000_000_000)
+    assert (taken.status_code, over.status_code, theirs.status_code) == (201, 413, 201)
+    assert code_of(over.json()) == ("TOO_LARGE", "UPLOAD_QUOTA")
+    assert await system.fetchval("SELECT count(*) FROM files") == 2
+
+
+async def test_a_store_without_room_says_so_and_keeps_no_half_file(
+    http: httpx.AsyncClient, app: Any, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.obstore, "put_async", full)
+    bearer = {"authorization": f"Bearer {province.tokens['schoolA1']}"}
+    response = await http.post("/files", files={"file": ("x", b"x")}, headers=bearer)
+    assert (response.status_code, code_of(response.json())) == (503, ("UNAVAILABLE", "STORE_FULL"))
+    assert await system.fetchval("SELECT count(*) FROM files") == 0

@@ -479,4 +479,18 @@ GENERAL: dict[str, Message] = {
         "请刷新后核对改动，再重新提交。",
         "Load it again, look at what changed, and submit anew.",
     ),
+    "UPLOAD_QUOTA": Message(
+        "TOO_LARGE",
+        "您 24 小时内上传的文件已超过 {limit} MB。",
+        "Your uploads of the last 24 hours are beyond {limit} MB.",
+        "请明天再传，或请系统管理员提高限额（HUB_UPLOAD_QUOTA）。",
+        "Upload it tomorrow, or have the system administrator raise the quota (HUB_UPLOAD_QUOTA).",
+    ),
+    "STORE_FULL": Message(
+        "UNAVAILABLE",
+        "文件暂时无法保存：存储空间不足或不可写。",
+        "The file cannot be kept now: the store is full or cannot be written.",
+        "请稍后重试；如持续出现，请联系系统管理员清理存储空间。",
+        "Try again later; if it goes on, ask the system administrator to make room.",
+    ),
 }
