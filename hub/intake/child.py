@@ -49,7 +49,7 @@ def main() -> None:
         _write(wire.pack_refusal(limits.too_large_unpacked()))
     except HubError as refusal:
         _write(wire.pack_refusal(refusal))
-    except BaseException as fault:  # a panic of the Rust reader is no Exception
+    except BaseException as fault:  # whatever a hostile file does to its reader
         if isinstance(fault, KeyboardInterrupt):
             raise
         _write(wire.pack_refusal(BadInput("FILE_UNREADABLE")))

@@ -196,7 +196,7 @@ def test_a_cell_of_too_much_text_is_a_fault():
     ("data", "key"),
     [
         (b"", "FILE_EMPTY"),
-        ("学校标识码,姓名\n2114000123,王小明\n".encode("gb18030"), "NOT_A_WORKBOOK"),
+        ("学校标识码,姓名\n2114000123,王小明\n".encode("gb18030"), "WRONG_TEMPLATE"),
         (b"<html><table><tr><td>1</td></tr></table></html>", "NOT_A_WORKBOOK"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "FILE_OLD_FORMAT"),
         (
