@@ -17,7 +17,7 @@ _HEAD = re.compile(r'(?:\s*+<row [^<>/]*+/>)*+\s*+<row r="([0-9]{1,7})"[^<>/]*+>
 _TEXT = re.compile(r">([^<]+)<")
 _MARK = "\x01"
 _BLANK = r"/>|></c>|><v></v></c>|><is><t(?: [^<>/]*+)?></t></is></c>"
-_FILLED = rf"><v{_MARK}/v></c>|><is><t(?: [^<>/]*+)?{_MARK}/t></is></c>"
+_FILLED = rf"><v{_MARK}/v></c>|><is><t(?: [^<>/{_MARK}]*+)?{_MARK}/t></is></c>"
 _CELL = re.compile(rf'<c r="([A-Z]{{1,3}})([0-9]{{1,7}})"([^<>/]*+)(?:({_BLANK})|{_FILLED})')
 _ATTRIBUTE = re.compile(r'([a-z]+)="([^"]*)"')
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})([0-9]{1,10})")

@@ -10,17 +10,19 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from hub import codes
-from hub.intake import sheet
+from hub.intake import pouring, sheet
+from hub.intake.grid import MARK
+from hub.intake.pouring import Looks, pour
 from hub.intake.sheet import Column, Form
 
-NOTES, LISTS, MARK = "填表说明", "代码表", "_template"
+NOTES, LISTS = "填表说明", "代码表"
 _LAST_ROW = 5_001
 _REQUIRED = PatternFill("solid", fgColor="FFC7CE")
 _OPTIONAL = PatternFill("solid", fgColor="DDEBF7")
+_PROPERTIES = {"school": "school-code", "import": "import-id"}
 _NOT_TEXT = re.compile(r"[=+\-@\t\r#]")
 
 
@@ -54,28 +56,27 @@ def fill(
 ) -> None:
     """Write a template with rows, each the cell texts by the column's slot (`name`, `guardian1.relation`).
 
-    Absent slots stay empty. Text that begins like a formula is stored as text. Raises KeyError for an unknown slot,
-    openpyxl's IllegalCharacterError for characters that XML cannot hold.
+    Absent slots stay empty. Every text is stored as text, whatever it begins with or holds. Raises KeyError for an
+    unknown slot. Rows are taken as they are written, so many cost no more memory than few.
     """
-    book = Workbook(write_only=True)
-    page: WriteOnlyWorksheet = book.create_sheet(form.title)
+    book = Workbook()
+    page: Any = book.active
+    page.title = form.title
+    looks = Looks(book)
+    text = looks.add()
+    looks.done()
     options = _options(school, form)
     _dress(page, form, options)
     page.append(_header(page, form))
-    try:
-        for row in rows:
-            page.append(_cells(page, form, row))
-    except Exception:
-        page.close()
-        raise
     _note(book.create_sheet(NOTES), school, form)
     _list(book.create_sheet(LISTS), options)
-    _mark(book, school, form)
-    book.save(target)
+    mark(book, form, {"school": school.code})
+    book.properties.title = f"{form.title} {school.name}"
+    pour(book, form.title, _rows(form, rows, text), target)
 
 
 def text_cell(page: Any, text: str) -> Any:
-    """A value for a write-only sheet that stays text whatever it begins with: never a formula, never an error value."""
+    """A value that stays text whatever it begins with: never a formula, never an error value."""
     if not _NOT_TEXT.match(text):
         return text
     cell = WriteOnlyCell(page, value=None)
@@ -85,12 +86,13 @@ def text_cell(page: Any, text: str) -> Any:
     return cell
 
 
-def _cells(page: Any, form: Form, row: Mapping[str, str]) -> Iterator[Any]:
-    unknown = row.keys() - {column.slot for column in form.columns}
-    if unknown:
-        raise KeyError(*unknown)
-    texts = (row.get(column.slot) for column in form.columns)
-    return (text_cell(page, text) if text else None for text in texts)
+def _rows(form: Form, rows: Iterable[Mapping[str, str]], look: int) -> Iterator[str]:
+    slots = [column.slot for column in form.columns]
+    known = frozenset(slots)
+    for number, texts in enumerate(rows, 2):
+        if not texts.keys() <= known:
+            raise KeyError(*(texts.keys() - known))
+        yield pouring.row(number, [texts.get(slot) for slot in slots], look)
 
 
 def _dress(page: Any, form: Form, options: Mapping[str, list[str]]) -> None:
@@ -171,12 +173,14 @@ def _list(page: Any, options: Mapping[str, list[str]]) -> None:
         page.append([text_cell(page, words[place]) if place < len(words) else None for words in options.values()])
 
 
-def _mark(book: Workbook, school: SchoolSheet, form: Form) -> None:
+def mark(book: Workbook, form: Form, said: Mapping[str, str]) -> None:
+    """Mark a workbook, where nobody sees it, with the version of its form and what else is said of it."""
     page: Any = book.create_sheet(MARK)
     page.sheet_state = "veryHidden"
     page.append(["version", form.version])
-    page.append(["school", school.code])
-    book.properties.title = f"{form.title} {school.name}"
+    for name, value in said.items():
+        page.append([name, text_cell(page, value)])
     properties: Any = book.__dict__["custom_doc_props"]
     properties.append(StringProperty(name="template-version", value=form.version))
-    properties.append(StringProperty(name="school-code", value=school.code))
+    for name, value in said.items():
+        properties.append(StringProperty(name=_PROPERTIES.get(name, name), value=value))

@@ -10,7 +10,6 @@ import openpyxl
 import pytest
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
-from openpyxl.utils.exceptions import IllegalCharacterError
 from pupils import CLASS_NUMBERS, CLASSES, SCHOOL, SLOTS, TODAY, make_row, make_workbook, rebuild
 
 from hub.errors import BadInput, HubError, TooLarge
@@ -101,11 +100,14 @@ def test_a_template_shows_its_school_its_options_and_its_version():
     assert workbook.read(target.getvalue()).rows == []
 
 
-def test_an_unknown_slot_or_a_control_character_is_an_error_of_the_caller():
+def test_an_unknown_slot_is_an_error_of_the_caller():
     with pytest.raises(KeyError, match="nickname"):
         make_workbook({"nickname": "x"})
-    with pytest.raises(IllegalCharacterError):
-        make_workbook(make_row(), make_row(name="\x00"))
+
+
+def test_a_control_character_is_written_and_told_of_its_cell():
+    checked = examine(make_workbook(make_row(), make_row(1, name="王\x00明")))
+    assert faults_of(checked) == [(3, "B", "name", "CONTROL_CHARACTERS")]
 
 
 def test_the_order_of_columns_is_free_and_headers_are_read_leniently():
