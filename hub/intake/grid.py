@@ -20,8 +20,8 @@ Cell = str | int | float | bool | date | None
 MARK = "_template"
 """The hidden sheet that says what a workbook is."""
 
-TOKEN, STATUS = "_row", "处理结果"
-"""The headers of two columns that a return adds: what each row was, and what became of it."""
+STATUS, REASON, TOKEN = "处理结果", "处理说明", "_row"
+"""The headers of the columns that a return adds: what became of each row, why, and what it is known by again."""
 
 _HEADER_ROWS = 10
 _LONGEST_HEADER = 200
@@ -188,7 +188,7 @@ def _sheet(table: Table, form: Form) -> Sheet:
     columns = table.columns(form)
     arranged = _Arranged([columns.get(column.slot) for column in form.columns], table.places.get(TOKEN))
     rows = [(line.number, row) for line in table.below if (row := arranged.row(line)) is not None]
-    known = {plain(column.header) for column in form.columns} | {TOKEN, STATUS}
+    known = {plain(column.header) for column in form.columns} | {STATUS, REASON, TOKEN}
     return Sheet(
         table.header_row,
         {slot: sheet.letter(place + 1) for slot, place in columns.items()},

@@ -30,7 +30,8 @@ _ESCAPED = re.compile(
 )
 _LETTERS = [sheet.letter(number) for number in range(1, 1_000)]
 _ALL_ALIKE: Mapping[int, int] = MappingProxyType({})
-_NO_ROWS = re.compile(r"<sheetData\s*/>")
+_OWN_ROWS = re.compile(r"<sheetData\s*/>|<sheetData>.*?</sheetData>", re.DOTALL)
+_DIMENSION = re.compile(r"<dimension [^>]*/>")
 _THIN = Side(style="thin", color="D0D7DE")
 
 
@@ -49,10 +50,12 @@ class Looks:
     def __init__(self, book: Workbook) -> None:
         self._scratch: Any = book.create_sheet("looks")
         self._book = book
+        self._many = 0
 
     def add(self, *, fill: str | None = None, color: str | None = None, bold: bool = False, wrap: bool = False) -> int:
         """The number of a look: its fill and the colour of its letters as RRGGBB."""
-        cell = self._scratch.cell(1, 1)
+        self._many += 1
+        cell = self._scratch.cell(self._many, 1)
         cell.number_format = "@"
         cell.font = Font(bold=bold, color=color)
         cell.fill = PatternFill("solid", fgColor=fill) if fill else PatternFill()
@@ -99,7 +102,7 @@ def pour(
     target: str | Path | IO[bytes],
     remarks: Sequence[Remark] | None = None,
 ) -> None:
-    """Save a workbook with more rows below those of one of its sheets, and comments on that sheet if there may be any.
+    """Save a workbook with these for the rows of one of its sheets, and comments on that sheet if there may be any.
 
     `remarks` is read when all rows are written, so they may come to light with these.
     """
@@ -137,11 +140,11 @@ def _save(out: zipfile.ZipFile, name: str, pieces: Iterable[str]) -> None:
 
 
 def _with_rows(markup: bytes, rows: Iterable[str]) -> Iterator[str]:
-    text = _NO_ROWS.sub("<sheetData></sheetData>", markup.decode())
-    before, end, after = text.partition("</sheetData>")
-    yield before
+    """The sheet with these rows for its own; how far it reaches is nowhere said, which is always true."""
+    before, after = _OWN_ROWS.split(_DIMENSION.sub("", markup.decode()), maxsplit=1)
+    yield f"{before}<sheetData>"
     yield from rows
-    yield end + after
+    yield f"</sheetData>{after}"
 
 
 def _written(text: str) -> str:

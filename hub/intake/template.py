@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.packaging.custom import StringProperty
-from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from hub import codes
@@ -20,8 +20,10 @@ from hub.intake.sheet import Column, Form
 
 NOTES, LISTS = "填表说明", "代码表"
 _LAST_ROW = 5_001
-_REQUIRED = PatternFill("solid", fgColor="FFC7CE")
-_OPTIONAL = PatternFill("solid", fgColor="DDEBF7")
+OTHERS = frozenset({NOTES, LISTS, MARK, "导入结果"})
+"""Titles of sheets that hold no rows."""
+REQUIRED, OPTIONAL, OURS = "FFC7CE", "DDEBF7", "E7E6E6"
+"""Fills of the headers of columns that must be filled, of the others, and of those that are no column of the form."""
 _PROPERTIES = {"school": "school-code", "import": "import-id"}
 _NOT_TEXT = re.compile(r"[=+\-@\t\r#]")
 
@@ -64,15 +66,14 @@ def fill(
     page.title = form.title
     looks = Looks(book)
     text = looks.add()
+    headers = header_looks(looks)
     looks.done()
-    options = _options(school, form)
-    _dress(page, form, options)
-    page.append(_header(page, form))
-    _note(book.create_sheet(NOTES), school, form)
-    _list(book.create_sheet(LISTS), options)
+    page.freeze_panes = "C2"
+    letters = {column.slot: column.letter for column in form.columns}
+    offer(book, page, form, school, letters, 2, _LAST_ROW)
     mark(book, form, {"school": school.code})
     book.properties.title = f"{form.title} {school.name}"
-    pour(book, form.title, _rows(form, rows, text), target)
+    pour(book, form.title, chain([_header(form, headers)], _rows(form, rows, text)), target)
 
 
 def text_cell(page: Any, text: str) -> Any:
@@ -95,26 +96,47 @@ def _rows(form: Form, rows: Iterable[Mapping[str, str]], look: int) -> Iterator[
         yield pouring.row(number, [texts.get(slot) for slot in slots], look)
 
 
-def _dress(page: Any, form: Form, options: Mapping[str, list[str]]) -> None:
-    page.freeze_panes = "C2"
+def offer(
+    book: Workbook,
+    page: Any,
+    form: Form,
+    school: SchoolSheet | None,
+    letters: Mapping[str, str],
+    first: int,
+    last: int,
+) -> None:
+    """Offer drop-downs in the rows of a sheet, whose columns stand under `letters` by slot; say how they are filled in.
+
+    Without a school there is nothing of its own among them.
+    """
+    options = _options(school or SchoolSheet("", ""), form)
     lists = list(options)
     for column in form.columns:
-        dimension = page.column_dimensions[column.letter]
+        letter = letters.get(column.slot)
+        if letter is None:
+            continue
+        dimension = page.column_dimensions[letter]
         dimension.width = max(10, 2 * len(column.header) + 2, min(column.limit, 24))
         dimension.number_format = "@"
         name = _list_of(column)
-        if name and options[name]:
-            letter = sheet.letter(lists.index(name) + 1)
-            last = len(options[name]) + 1
-            _offer(page, column, f"'{LISTS}'!${letter}$2:${letter}${last}")
+        if name and any(options[name]):
+            source = sheet.letter(lists.index(name) + 1)
+            _choose(
+                page,
+                column,
+                f"'{LISTS}'!${source}$2:${source}${len(options[name]) + 1}",
+                f"{letter}{first}:{letter}{last}",
+            )
+    _note(book.create_sheet(NOTES), school, form)
+    _list(book.create_sheet(LISTS), options)
 
 
-def _offer(page: Any, column: Column, source: str) -> None:
+def _choose(page: Any, column: Column, source: str, cells: str) -> None:
     # Several grades may stand in one cell, so there the list only offers.
     strict = column.kind != "grades"
     choice = DataValidation("list", formula1=source, allow_blank=True, showErrorMessage=strict)
     choice.errorTitle, choice.error = column.header, column.hint
-    choice.add(f"{column.letter}2:{column.letter}{_LAST_ROW}")
+    choice.add(cells)
     page.data_validations.append(choice)
 
 
@@ -140,25 +162,33 @@ def _options(school: SchoolSheet, form: Form) -> dict[str, list[str]]:
     }
 
 
-def _header(page: Any, form: Form) -> list[Any]:
-    cells = []
-    for column in form.columns:
-        cell = WriteOnlyCell(page, value=column.header)
-        cell.font = Font(bold=True, color="9C0006" if column.required else "1F3864")
-        cell.fill = _REQUIRED if column.required else _OPTIONAL
-        cell.alignment = Alignment(wrap_text=True, vertical="center")
-        cells.append(cell)
-    return cells
+def header_looks(looks: Looks) -> dict[str, int]:
+    """The looks of headers by their fill."""
+    letters = {REQUIRED: "9C0006", OPTIONAL: "1F3864", OURS: "404040"}
+    return {fill: looks.add(fill=fill, color=color, bold=True, wrap=True) for fill, color in letters.items()}
 
 
-def _note(page: Any, school: SchoolSheet, form: Form) -> None:
+def header_fill(column: Column | None) -> str:
+    """The fill of a column's header."""
+    if column is None:
+        return OURS
+    return REQUIRED if column.required else OPTIONAL
+
+
+def _header(form: Form, looks: Mapping[str, int]) -> str:
+    each = {place: looks[header_fill(column)] for place, column in enumerate(form.columns)}
+    return pouring.row(1, [column.header for column in form.columns], 0, looks=each)
+
+
+def _note(page: Any, school: SchoolSheet | None, form: Form) -> None:
     for letter, width in zip("ABCDE", (8, 30, 30, 8, 60), strict=True):
         page.column_dimensions[letter].width = width
-    page.append([None, text_cell(page, school.name), text_cell(page, school.code)])
+    if school:
+        page.append([None, text_cell(page, school.name), text_cell(page, school.code)])
     page.append(["列", "中文名称", "English", "必填", "说明"])
     for column in form.columns:
         page.append([column.letter, column.header, column.english, "是" if column.required else "", column.hint])
-    if school.classes:
+    if school and school.classes:
         page.append([])
         page.append([None, "班号", "班级"])
         for number, label in school.classes:
