@@ -17,13 +17,17 @@ from hub.intake.summary import Language, Noted
 from hub.intake.template import SchoolSheet
 
 
-def template(school: SchoolSheet, rows: Iterable[Mapping[str, str]] = (), form: Form = sheet.PUPILS) -> bytes:
+def template(school: SchoolSheet, rows: Iterable[bytes] = (), form: Form = sheet.PUPILS) -> bytes:
     """The template of a school, with rows if there are any, as `hub.intake.template.fill` writes it.
 
-    Blocks until it is written: call it in a thread. `rows` are taken one by one.
+    Blocks until it is written: call it in a thread. `rows` are `packed`, and taken one by one.
     """
-    job = {"write": "template", "form": form.name, "school": asdict(school)}
-    return _written(job, (orjson.dumps(row) + b"\n" for row in rows), Limits())
+    return _written({"write": "template", "form": form.name, "school": asdict(school)}, rows, Limits())
+
+
+def packed(row: Mapping[str, str]) -> bytes:
+    """A row of a template, the cell texts by the column's slot, as it is handed over."""
+    return orjson.dumps(row) + b"\n"
 
 
 def annotated(
@@ -40,7 +44,7 @@ def annotated(
 
     Blocks for up to the deadline: call it in a thread. Raises BadInput or TooLarge for what is wrong with the file.
     """
-    told = [orjson.dumps(_packed(note.told(language))) + b"\n" for note in notes]
+    told = [orjson.dumps(_told(note.told(language))) + b"\n" for note in notes]
     job = {
         "write": "return",
         "form": form.name,
@@ -52,7 +56,7 @@ def annotated(
     return _written(job, [*told, source], limits or Limits())
 
 
-def _packed(note: Noted) -> list[Any]:
+def _told(note: Noted) -> list[Any]:
     marks = [[m.kind, m.slot, m.code, m.text, m.remedy, list(m.suggestions)] for m in note.marks]
     return [note.row, note.verdict, note.token, marks]
 
