@@ -53,7 +53,7 @@ def tell(data: bytes) -> Literal["workbook", "text"]:
     for mark, name in _MARKS:
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(mark):
             raise refused(name)
-    if b"\0" in start:
+    if b"\0" in start.partition(b"\n")[0]:
         raise refused(_UNKNOWN)
     return "text"
 
