@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.worksheet.datavalidation import DataValidation
 
@@ -77,7 +78,8 @@ def fill(
 
 
 def text_cell(page: Any, text: str) -> Any:
-    """A value that stays text whatever it begins with: never a formula, never an error value."""
+    """A value that stays text whatever it begins with, never a formula or an error; what XML cannot hold is marked."""
+    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)
     if not _NOT_TEXT.match(text):
         return text
     cell = WriteOnlyCell(page, value=None)
