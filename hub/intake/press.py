@@ -1,8 +1,9 @@
 """Workbooks written in a process of their own: neither a long one nor a hostile one harms who answers people."""
 
 import contextlib
+import io
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,14 +15,19 @@ from hub.intake.annotated import RowNote
 from hub.intake.container import Limits
 from hub.intake.sheet import Form
 from hub.intake.summary import Language, Noted
-from hub.intake.template import SchoolSheet
+from hub.intake.template import SchoolSheet, write
 
 
-def template(school: SchoolSheet, rows: Iterable[bytes] = (), form: Form = sheet.PUPILS) -> bytes:
+def template(school: SchoolSheet, rows: Sequence[bytes] = (), form: Form = sheet.PUPILS) -> bytes:
     """The template of a school, with rows if there are any, as `hub.intake.template.fill` writes it.
 
-    Blocks until it is written: call it in a thread. `rows` are `packed`, and taken one by one.
+    Blocks until it is written: call it in a thread. `rows` are `packed`. Without any it takes a tenth of a second, less
+    than a process takes to start, and is written here.
     """
+    if not rows:
+        target = io.BytesIO()
+        write(school, target, form)
+        return target.getvalue()
     return _written({"write": "template", "form": form.name, "school": asdict(school)}, rows, Limits())
 
 
