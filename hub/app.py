@@ -1,9 +1,9 @@
 """The hub as an ASGI application: GraphQL, uploads, templates, health, and GraphiQL with every asset local."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, caller, clock, counts, erasing, files, gate, photos
+from hub import answers, caller, clock, counts, erasing, files, gate, last_year, photos
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -37,7 +37,7 @@ from hub.errors import (
     UnsupportedMedia,
 )
 from hub.files import Files
-from hub.intake import readers, template
+from hub.intake import press, readers, template
 from hub.intake.class_sheet import CLASSES
 from hub.intake.sheet import PUPILS, Form
 from hub.models import Campus, Grade, School, SchoolClass
@@ -146,7 +146,10 @@ class _Pages:
         return JSONResponse(answer, 201)
 
     async def template(self, request: Request) -> Response:
-        """A workbook template of a school within reach: GET /template?school=CODE, of classes with &kind=classes."""
+        """A workbook template of a school within reach: GET /template?school=CODE, of classes with &kind=classes.
+
+        With &last_year=1 the school's pupils who go on stand in it already.
+        """
         caller, policy = await self._caller(request)
         code = request.query_params.get("school", "")
         sheet = await school_sheet(self.hub.reader.database, caller, code)
@@ -155,11 +158,13 @@ class _Pages:
         form, noun, action = _template(request.query_params.get("kind", "pupils"))
         if not policy.decide(caller.role, noun, action).on_path:
             raise await self._refused(caller, f"{noun}:{action}")
-        content = BytesIO()
-        template.write(sheet, content, form)
+        rows: list[bytes] = []
+        if form is PUPILS and request.query_params.get("last_year", "0") not in ("", "0"):
+            rows = await last_year.rows(self.hub.reader.database, policy, caller, code)
+        content = await asyncio.to_thread(press.template, sheet, rows, form)
         name = sheet.code if form is PUPILS else f"{sheet.code}-{form.name}"
         return Response(
-            content.getvalue(),
+            content,
             media_type=_SPREADSHEET,
             headers={"content-disposition": f'attachment; filename="{name}.xlsx"', "cache-control": "no-store"},
         )

@@ -121,12 +121,24 @@ def sample_(students: Students = 45_000, seed: Seed = 2013, truth: Path | None =
 
 @app.command(name="template")
 def template_(
-    school: School, out: Annotated[Path | None, typer.Option(help="保存为 Where to save it.")] = None
+    school: School,
+    out: Annotated[Path | None, typer.Option(help="保存为 Where to save it.")] = None,
+    last_year: Annotated[
+        bool, typer.Option("--last-year", help="填入上一学年的在校生 With last year's pupils, who leave left out.")
+    ] = False,
+    username: Annotated[str | None, typer.Option(help="用户名，填入学生时需要 Who may see the pupils.")] = None,
+    password: Annotated[str | None, typer.Option(help="密码 Password.")] = None,
 ) -> None:
     """导出导入模板 Write the import workbook of a school."""
+    path = out or Path(f"{school}.xlsx")
+    if last_year:
+        username = username or typer.prompt("用户名 User name")
+        password = password or typer.prompt("密码 Password", hide_input=True)
     with database() as settings:
-        path = out or Path(f"{school}.xlsx")
-        asyncio.run(demo.write_template(settings, school, path))
+        if username and password and last_year:
+            path.write_bytes(asyncio.run(demo.last_year_template(settings, school, username, password)))
+        else:
+            asyncio.run(demo.write_template(settings, school, path))
         console.print(f"模板已保存 Saved: {path}")
 
 

@@ -117,7 +117,7 @@ async def test_what_is_no_class_sheet_is_told(
     before = await dump(system, TABLES)
     token = province.tokens["schoolA1"]
     pupils = await http.get(f"/template?school={SCHOOL}", headers={"authorization": f"Bearer {token}"})
-    for data, key in ((b"a,b", "NOT_A_WORKBOOK"), (pupils.content, "WRONG_TEMPLATE")):
+    for data, key in ((b"a,b", "WRONG_TEMPLATE"), (pupils.content, "WRONG_TEMPLATE")):
         told = code_of(await clerk.bring(await upload(http, token, data)))
         assert told == ("BAD_INPUT", key)
     assert code_of(await clerk.bring(await clerk.file()))[1] == "NO_CLASS_ROWS"

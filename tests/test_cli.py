@@ -71,6 +71,15 @@ async def test_a_clerk_gets_a_template_and_imports_a_workbook(
     assert code == 0, said
     book = openpyxl.load_workbook(BytesIO((tmp_path / "2114000001.xlsx").read_bytes()))
     assert "学生基本信息" in book.sheetnames
+    filled = ["template", "--school", "2114000001", "--last-year", "--username", "clerk", "--password"]
+    code, said = run(settings, tmp_path, *filled, "wrong-Password-1", "--out", "none.xlsx")
+    assert (code, "用户名或密码不正确" in said, (tmp_path / "none.xlsx").exists()) == (1, True, False), said
+    code, said = run(settings, tmp_path, *filled, password, "--out", "last.xlsx")
+    assert code == 0, said
+    page = openpyxl.load_workbook(BytesIO((tmp_path / "last.xlsx").read_bytes()))["学生基本信息"]
+    names = [row[0] for row in await system.fetch("SELECT name FROM students WHERE school_id = $1", province.ids["A1"])]
+    assert sorted(row[1].value for row in page.iter_rows(min_row=2)) == sorted(names)
+    assert await system.fetchval("SELECT count(*) FROM audit WHERE action = 'student:export'") == 1
     (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1), make_row(2, ethnic_group="汉人"), make_row(3)))
     words = ["import", "filled.xlsx", "--school", "2114000001", "--username", "clerk", "--password"]
     code, said = run(settings, tmp_path, *words, password, "--language", "en")
@@ -91,7 +100,7 @@ async def test_a_clerk_gets_a_template_and_imports_a_workbook(
     assert (code, "unchanged 2" in said) == (0, True), said
     code, said = run(settings, tmp_path, *words, "wrong-Password-1")
     assert (code, "用户名或密码不正确" in said) == (1, True), said
-    (tmp_path / "filled.xlsx").write_bytes(b"no workbook")
+    (tmp_path / "filled.xlsx").write_bytes(b"%PDF-1.7")
     code, said = run(settings, tmp_path, *words, password)
     assert (code, "not an Excel workbook" in said) == (1, True), said
 

@@ -134,7 +134,7 @@ def headless() -> bytes:
     ("data", "code", "key"),
     [
         (b"", "BAD_INPUT", "FILE_EMPTY"),
-        (b"hello, I am a workbook", "BAD_INPUT", "NOT_A_WORKBOOK"),
+        (b"hello, I am a workbook", "BAD_INPUT", "WRONG_TEMPLATE"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "BAD_INPUT", "FILE_OLD_FORMAT"),
         (headless(), "BAD_INPUT", "WRONG_TEMPLATE"),
         (make_workbook(), "BAD_INPUT", "NO_ROWS"),

@@ -63,7 +63,7 @@ class Archive:
         """The bytes of an entry. Raises BadInput or TooLarge if they are not what the directory says."""
         if self._zipped is None:
             return self._data
-        return container.unpack(self._data, self._zipped[ordinal], self._bounds())
+        return b"".join(container.unpack(memoryview(self._data), self._zipped[ordinal], self._bounds()))
 
     def _directory(self) -> list[zipfile.ZipInfo]:
         try:

@@ -1,5 +1,6 @@
 """The demonstration: a sample province with one account of each role, and a workbook imported as a clerk would."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,17 +10,27 @@ import asyncpg
 import orjson
 
 import policies
-from hub import accounts, caller, clock, counts, db, files, imports, problems, sample
+from hub import accounts, caller, clock, counts, db, files, imports, last_year, problems, sample
 from hub.db import Database
 from hub.demo import filled, mornings, people
 from hub.demo.greeting import LOG_INS, ready, welcome
 from hub.errors import Conflict, NotFound
 from hub.files import Files
-from hub.intake import template
+from hub.intake import press, template
 from hub.sample import bulk
 from hub.settings import Settings
 
-__all__ = ["LOG_INS", "furnish", "import_bytes", "is_empty", "plant", "ready", "welcome", "write_template"]
+__all__ = [
+    "LOG_INS",
+    "furnish",
+    "import_bytes",
+    "is_empty",
+    "plant",
+    "ready",
+    "welcome",
+    "write_last_year",
+    "write_template",
+]
 
 Follow = Callable[[str, int, int], None]
 
@@ -102,6 +113,27 @@ async def import_bytes(
 
 async def write_template(settings: Settings, code: str, path: Path) -> None:
     """Write the template of any school: whoever has the database at hand may. Raises NotFound."""
+    template.write(await _school_sheet(settings, code), path)
+
+
+async def last_year_template(settings: Settings, code: str, username: str, password: str) -> bytes:
+    """The template of a school with last year's pupils in it, as somebody who may see them.
+
+    Raises as `last_year.rows` does; NotFound for a school out of reach.
+    """
+    async with Database(settings) as database:
+        signed_in = await accounts.sign_in(database, username, password)
+        account = await accounts.Sessions(database).find(signed_in.token)
+        acting = caller.act(account, None, clock.now())
+        try:
+            rows = await last_year.rows(database, policies.load(await _policy(database)), acting, code)
+        finally:
+            await accounts.sign_out(database, account)
+    return await asyncio.to_thread(press.template, await _school_sheet(settings, code), rows)
+
+
+async def _school_sheet(settings: Settings, code: str) -> template.SchoolSheet:
+    """What a school's template offers. Raises NotFound."""
     connection = await db.system_door(settings).connect()
     try:
         school = await connection.fetchrow("SELECT id, name FROM schools WHERE code = $1", code)
@@ -113,8 +145,7 @@ async def write_template(settings: Settings, code: str, path: Path) -> None:
         )
     finally:
         await connection.close()
-    listed = [(row["official_number"], row["name"]) for row in classes]
-    template.write(template.SchoolSheet(code, school["name"], listed), path)
+    return template.SchoolSheet(code, school["name"], [(row["official_number"], row["name"]) for row in classes])
 
 
 async def _policy(database: Database) -> str | None:

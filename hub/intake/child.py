@@ -36,7 +36,7 @@ def main() -> None:
         return
     job = json.loads(line)
     limits = Limits(**job["limits"])
-    _confine(limits)
+    confine(limits)
     try:
         written = 0
         for answer in _do(job, limits):
@@ -49,7 +49,7 @@ def main() -> None:
         _write(wire.pack_refusal(limits.too_large_unpacked()))
     except HubError as refusal:
         _write(wire.pack_refusal(refusal))
-    except BaseException as fault:  # a panic of the Rust reader is no Exception
+    except BaseException as fault:  # whatever a hostile file does to its reader
         if isinstance(fault, KeyboardInterrupt):
             raise
         _write(wire.pack_refusal(BadInput("FILE_UNREADABLE")))
@@ -84,12 +84,13 @@ def _data(job: dict[str, Any], limits: Limits) -> bytes:
     return data
 
 
-def _confine(limits: Limits) -> None:
+def confine(limits: Limits, *, files: int = 0) -> None:
+    """Give up for good what the job does not need: memory, time, and files of more than so many bytes."""
     if sys.platform != "win32":
         bounds = {
             resource.RLIMIT_AS: limits.memory,
             resource.RLIMIT_CPU: limits.seconds,
-            resource.RLIMIT_FSIZE: 0,
+            resource.RLIMIT_FSIZE: files,
             resource.RLIMIT_CORE: 0,
         }
         for what, bound in bounds.items():

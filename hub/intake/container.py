@@ -4,18 +4,23 @@ Everything here runs on hostile bytes, inside the child process of `hub.intake.w
 """
 
 import io
+import posixpath
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
 from hub.errors import BadInput, TooLarge
+from hub.intake import kinds
 
 MEGABYTE = 1_000_000
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+_BOOK, _TYPES = "xl/workbook.xml", "[content_types].xml"
+_XML = (".xml", ".rels", ".vml")
+_DOCTYPE = b"<!DOCTYPE"
+_PIECE = 1 << 18
 _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCAL_SIZE = 30
@@ -33,7 +38,7 @@ class Limits:
     """
 
     size: int = 64_000_000
-    unpacked: int = 250_000_000
+    unpacked: int = 400_000_000
     entries: int = 1_000
     ratio: int = 200
     rows: int = 60_000
@@ -47,45 +52,58 @@ class Limits:
         return TooLarge("FILE_TOO_LARGE_UNPACKED", limit=self.unpacked // MEGABYTE, entries=self.entries)
 
 
-def parts(data: bytes, limits: Limits) -> Mapping[str, bytes]:
-    """The XML parts of a workbook by their name in lower case, unpacked and proven to be as the directory states.
+class Package:
+    """The parts of a workbook by their names in lower case, each proven as it is read to be what the directory states.
 
-    Raises BadInput or TooLarge naming what the file is instead of a plain workbook.
+    Nothing is kept unpacked: a sheet of 200 MB passes through in pieces. Raises BadInput or TooLarge naming what the
+    file is instead of a plain workbook.
     """
-    _sniff(data)
-    entries = directory(data, limits)
-    _judge(entries, limits)
-    unpacked = {entry.filename.lower(): unpack(data, entry, limits) for entry in entries if not entry.is_dir()}
-    xml = {name: content for name, content in unpacked.items() if name.endswith((".xml", ".rels", ".vml"))}
-    for content in xml.values():
-        _refuse_strange_xml(content)
-    if b"macroEnabled" in xml["[content_types].xml"]:
-        raise BadInput("FILE_HAS_MACROS")
-    return xml
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        entries = directory(data, limits)
+        _judge(entries, limits)
+        self._data, self._limits = memoryview(data), limits
+        self._entries = {entry.filename.lower(): entry for entry in entries if not entry.is_dir()}
+        self._proven: set[str] = set()
+        if b"macroEnabled" in self.read(_TYPES):
+            raise BadInput("FILE_HAS_MACROS")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def size(self, name: str) -> int:
+        """How many bytes a part has, unpacked."""
+        return self._entries[name].file_size
+
+    def read(self, name: str) -> bytes:
+        """A whole part; empty if there is none of that name."""
+        return b"".join(self.stream(name)) if name in self else b""
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """A part in pieces. What is wrong with it may be found after the first of them."""
+        pieces = unpack(self._data, self._entries[name], self._limits)
+        yield from _refuse_strange_xml(pieces) if name.endswith(_XML) else pieces
+        self._proven.add(name)
+
+    def prove(self) -> None:
+        """Prove the parts that nobody has read to their end."""
+        for name in self._entries.keys() - self._proven:
+            deque(self.stream(name), maxlen=0)
 
 
-def sheets(xml: Mapping[str, bytes]) -> list[tuple[str, str]]:
+def sheets(package: Package) -> list[tuple[str, str]]:
     """The worksheets of a workbook as (title, name of the part), in order."""
     targets = {}
-    for attributes in _elements(xml.get("xl/_rels/workbook.xml.rels", b""), "Relationship"):
+    for attributes in elements(package.read("xl/_rels/workbook.xml.rels"), "Relationship"):
         target = attributes.get("Target", "")
-        path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        path = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
         targets[attributes.get("Id", "")] = path.lower()
     found = []
-    for attributes in _elements(xml["xl/workbook.xml"], "sheet"):
+    for attributes in elements(package.read(_BOOK), "sheet"):
         link = next((value for key, value in attributes.items() if key.split(":")[-1] == "id"), "")
-        if targets.get(link) in xml:
+        if targets.get(link, "") in package:
             found.append((attributes.get("name", ""), targets[link]))
     return found
-
-
-def _sniff(data: bytes) -> None:
-    if not data:
-        raise BadInput("FILE_EMPTY")
-    if data.startswith(_OLE):
-        raise BadInput("FILE_ENCRYPTED" if _ENCRYPTED_STREAM in data else "FILE_OLD_FORMAT")
-    if not data.startswith((b"PK\x03\x04", _END)):
-        raise BadInput("NOT_A_WORKBOOK")
 
 
 def directory(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
@@ -113,60 +131,94 @@ def _judge(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise limits.too_large_unpacked()
     if any(name.endswith("vbaproject.bin") or name.startswith("xl/macrosheets/") for name in names):
         raise BadInput("FILE_HAS_MACROS")
-    if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
-        raise BadInput("NOT_A_WORKBOOK")
+    if _TYPES not in names or _BOOK not in names:
+        raise kinds.archive(names)
     if any(entry.flag_bits & 1 for entry in entries):
         raise BadInput("FILE_ENCRYPTED")
     if len(set(names)) != len(names):
         raise BadInput("FILE_UNREADABLE")
 
 
-def unpack(data: bytes, entry: zipfile.ZipInfo, limits: Limits) -> bytes:
-    """The content of an entry, refused unless size and checksum are what the directory says.
+def unpack(data: memoryview, entry: zipfile.ZipInfo, limits: Limits) -> Iterator[bytes]:
+    """The content of an entry in pieces, refused unless size and checksum are what the directory says.
 
     Other readers go by the end of the compressed stream, so a directory that understates it is a bomb.
     """
+    size = checksum = 0
+    for piece in _pieces(_packed(data, entry), entry):
+        if size == 0 and piece.startswith(_ARCHIVE_STARTS):
+            raise limits.too_large_unpacked()
+        size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+        if size > entry.file_size:
+            raise limits.too_large_unpacked()
+        yield piece
+    if size != entry.file_size or checksum != entry.CRC:
+        raise BadInput("FILE_UNREADABLE")
+
+
+def _packed(data: memoryview, entry: zipfile.ZipInfo) -> memoryview:
     try:
         name_length, extra_length = struct.unpack_from("<H H", data, entry.header_offset + 26)
     except struct.error:
         raise BadInput("FILE_UNREADABLE") from None
     start = entry.header_offset + _LOCAL_SIZE + name_length + extra_length
-    packed = data[start : start + entry.compress_size]
+    return data[start : start + entry.compress_size]
+
+
+def _pieces(packed: memoryview, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What is packed, unpacked piece by piece."""
     if entry.compress_type == zipfile.ZIP_STORED:
-        content, ended = packed, True
-    elif entry.compress_type == zipfile.ZIP_DEFLATED:
-        stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            content = stream.decompress(packed, entry.file_size + 1)
-        except zlib.error:
-            raise BadInput("FILE_UNREADABLE") from None
-        ended = stream.eof
-    else:
+        for start in range(0, len(packed), _PIECE):
+            yield bytes(packed[start : start + _PIECE])
+        return
+    if entry.compress_type != zipfile.ZIP_DEFLATED:
         raise BadInput("FILE_UNREADABLE")
-    if len(content) > entry.file_size or content.startswith(_ARCHIVE_STARTS):
-        raise limits.too_large_unpacked()
-    if not ended or len(content) != entry.file_size or zlib.crc32(content) != entry.CRC:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        for start in range(0, len(packed), _PIECE):
+            left: bytes | memoryview = packed[start : start + _PIECE]
+            while left and not stream.eof:
+                yield stream.decompress(left, _PIECE)
+                left = stream.unconsumed_tail
+        yield stream.flush()
+    except zlib.error:
+        raise BadInput("FILE_UNREADABLE") from None
+    if not stream.eof:
         raise BadInput("FILE_UNREADABLE")
-    return content
 
 
-def _refuse_strange_xml(content: bytes) -> None:
+def _refuse_strange_xml(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Entities can grow without bound or fetch files; other encodings than UTF-8 would hide them from the search."""
-    if b"<!DOCTYPE" in content or b"\0" in content[:200] or content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadInput("FILE_UNREADABLE")
+    before = b""
+    for piece in pieces:
+        if not before and (b"\0" in piece[:200] or piece.startswith((b"\xff\xfe", b"\xfe\xff"))):
+            raise BadInput("FILE_UNREADABLE")
+        if _DOCTYPE in piece or _DOCTYPE in before + piece[: len(_DOCTYPE)]:
+            raise BadInput("FILE_UNREADABLE")
+        before = piece[-len(_DOCTYPE) :]
+        yield piece
 
 
-def _elements(content: bytes, wanted: str) -> list[dict[str, str]]:
+def elements(content: bytes, wanted: str, inside: str = "") -> list[dict[str, str]]:
+    """The attributes of every element of a name, in order, or of those inside another.
+
+    Raises BadInput if the XML is not well-formed; what is empty has none.
+    """
     found: list[dict[str, str]] = []
+    around: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        if name.split(":")[-1] == wanted:
+        tag = name.split(":")[-1]
+        if tag == wanted and (not inside or inside in around):
             found.append(attributes)
+        around.append(tag)
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: around.pop()
     try:
-        parser.Parse(content, True)
+        if content:
+            parser.Parse(content, True)
     except expat.ExpatError:
         raise BadInput("FILE_UNREADABLE") from None
     return found

@@ -1,31 +1,33 @@
 """A form's sheet as values: its header row found by name, its rows in the columns' own order."""
 
-import io
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
-
-from python_calamine import CalamineError, CalamineWorkbook
+from datetime import date
+from itertools import chain
+from operator import itemgetter
 
 from hub import codes
-from hub.errors import BadInput, TooLarge
-from hub.intake import cells, container, sheet
-from hub.intake.container import Limits
+from hub.errors import BadInput
+from hub.intake import cells, container, delimited, kinds, shared, sheet
+from hub.intake.container import Limits, Package
+from hub.intake.line import Line, Odd, Value
 from hub.intake.sheet import Form
 
 Cell = str | int | float | bool | date | None
 """A cell's value. None is blank, or a cell listed in the sheet's `oddities`."""
 
-TOO_LONG, WRONG_TYPE = "CELL_TOO_LONG", "WRONG_TYPE"
+MARK = "_template"
+"""The hidden sheet that says what a workbook is."""
 
-_MARK_SHEET = "_template"
+STATUS, REASON, TOKEN = "处理结果", "处理说明", "_row"
+"""The headers of the columns that a return adds: what became of each row, why, and what it is known by again."""
+
 _HEADER_ROWS = 10
-_LONGEST_CELL = 2_000
-_FIRST_LOST = 2**53
-_STARS = re.compile(r"[*★]|\(必填\)|\(选填\)")
+_LONGEST_HEADER = 200
+_MOST_MARKS = 10
+_LONGEST_MARK = 64
+_STARS = re.compile(r"[*★☆]|\((?:必填|选填|必填项|选填项|必录)\)|\[(?:必填|选填)\]")
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Sheet:
     `letters` are the Excel letters of the columns found, by slot; `unknown` the headers that are none of them.
     `oddities` name the fault of a cell without a usable value, by (Excel row, place in the row): a formula, an error
     value, a time, a text over 2,000 characters. `version` and `school_code` are what the template was marked with.
+    Of a workbook that was returned with its faults marked, `import_id` is the import it was returned from and
+    `tokens` what each row was then, by Excel row; rows that say the same, copies of each other, say nothing.
     """
 
     header_row: int
@@ -44,82 +48,133 @@ class Sheet:
     unknown: list[str] = field(default_factory=list)
     version: str | None = None
     school_code: str | None = None
+    tokens: dict[int, str] = field(default_factory=dict)
+    import_id: str | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    """A form's sheet found in a file: where its headers are, and its rows as they stand there.
+
+    `above` are the rows before and with the header, `below` the others, which are read as they are taken; `places`
+    are the columns, from 0, by header. `marks` are what the file's hidden sheet says of it.
+    """
+
+    title: str
+    header_row: int
+    places: dict[str, int]
+    above: list[Line]
+    below: Iterator[Line]
+    marks: Mapping[str, str]
+
+    def columns(self, form: Form) -> dict[str, int]:
+        """The columns of the form by slot."""
+        return {
+            column.slot: self.places[plain(column.header)]
+            for column in form.columns
+            if plain(column.header) in self.places
+        }
 
 
 def read(data: bytes, limits: Limits, form: Form = sheet.PUPILS) -> Sheet:
     """Read the sheet of a form: the one of its title, or else the first that has its headers.
 
-    Raises BadInput or TooLarge when the file is not a plain workbook, exceeds a limit, or lacks required columns.
+    The file is a workbook, or a text with separators. Raises BadInput or TooLarge when it is neither, exceeds a
+    limit, or lacks required columns.
     """
-    xml = container.parts(data, limits)
-    titles = container.sheets(xml)
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-    except CalamineError:
-        raise BadInput("FILE_UNREADABLE") from None
-    marks = _marks(book, xml, titles, limits)
-    candidates = [pair for pair in titles if pair[0] == form.title] or [p for p in titles if p[0] != _MARK_SHEET]
-    slots = {_plain(column.header): column.slot for column in form.columns}
-    missing: list[str] = [column.header for column in form.columns if column.required]
-    for title, part in candidates:
-        odd = cells.survey(xml[part], limits)
-        table = _table(book, title, limits)
-        header_row, places = _header(table, slots)
+    return _sheet(find(data, limits, form), form)
+
+
+def find(data: bytes, limits: Limits, form: Form) -> Table:
+    """Find the sheet of a form in a file; its rows are still to be taken. Raises as `read` does."""
+    if kinds.tell(data) == "text":
+        headers = {plain(column.header) for column in form.columns}
+        lines = delimited.lines(data, limits, lambda names: sum(plain(name) in headers for name in names))
+        return _choose(form, [(form.title, lambda: lines)], {})
+    package = Package(data, limits)
+    titles = container.sheets(package)
+    strings, looks = shared.strings(package), shared.Looks(package)
+
+    def opened(part: str) -> Callable[[], Iterator[Line]]:
+        return lambda: _proven(cells.rows(package.stream(part), strings, looks, limits), package)
+
+    pages = [(title, opened(part)) for title, part in titles]
+    marks = _marks([page for title, page in pages if title == MARK])
+    candidates = [page for page in pages if page[0] == form.title] or [page for page in pages if page[0] != MARK]
+    return _choose(form, candidates, marks)
+
+
+def plain(header: str) -> str:
+    """A header as it is compared: without blanks, line breaks, full-width forms and marks of what is required."""
+    return _STARS.sub("", codes.fold(header))
+
+
+def _proven(lines: Iterator[Line], package: Package) -> Iterator[Line]:
+    """The lines, and then proof that the rest of the file is what it states to be."""
+    yield from lines
+    package.prove()
+
+
+def _marks(pages: Sequence[Callable[[], Iterator[Line]]]) -> dict[str, str]:
+    """What the hidden sheet says of the file: `version`, `school`, `import`."""
+    marks: dict[str, str] = {}
+    for page in pages[:1]:
+        for line in page():
+            told = dict(zip(line.columns, line.values, strict=True))
+            if line.number > _MOST_MARKS:
+                break
+            if isinstance(told.get(0), str) and isinstance(told.get(1), str | int):
+                marks[str(told[0])[:_LONGEST_MARK]] = str(told[1])[:_LONGEST_MARK]
+    return marks
+
+
+def _choose(
+    form: Form, candidates: Sequence[tuple[str, Callable[[], Iterator[Line]]]], marks: Mapping[str, str]
+) -> Table:
+    """The first of the sheets that has every required column."""
+    missing = [column.header for column in form.columns if column.required]
+    for title, page in candidates:
+        lines = page()
+        above, below = _top(lines)
+        place, places = _header(above, form)
         lacking = _lacking(form, places)
         if not lacking:
-            return _sheet(table, header_row, places, odd, marks, slots)
+            header = above[place].number
+            found = {name: columns[0] for name, columns in places.items()}
+            return Table(title, header, found, above[: place + 1], chain(above[place + 1 :], below), marks)
         missing = min(missing, lacking, key=len)
     raise _wrong_template(form, missing, marks.get("version"))
 
 
-def _table(book: CalamineWorkbook, title: str, limits: Limits) -> list[list[Any]]:
-    try:
-        page = book.get_sheet_by_name(title)
-        last_row, last_column = page.end or (0, 0)
-        if last_row > limits.rows:
-            raise TooLarge("TOO_MANY_ROWS", limit=limits.rows)
-        if last_column >= limits.columns:
-            raise TooLarge("TOO_MANY_COLUMNS", limit=limits.columns)
-        table: list[list[Any]] = page.to_python(skip_empty_area=False)
-    except CalamineError:
-        raise BadInput("FILE_UNREADABLE") from None
-    return table
+def _top(lines: Iterator[Line]) -> tuple[list[Line], Iterator[Line]]:
+    """The rows among which a header is looked for, and the others."""
+    above: list[Line] = []
+    for line in lines:
+        if line.number > _HEADER_ROWS:
+            return above, chain([line], lines)
+        above.append(line)
+    return above, lines
 
 
-def _marks(
-    book: CalamineWorkbook, xml: Mapping[str, bytes], titles: Sequence[tuple[str, str]], limits: Limits
-) -> dict[str, str]:
-    """What the template's hidden sheet says of it: `version` and `school`."""
-    part = dict(titles).get(_MARK_SHEET)
-    if part is None or len(xml[part]) > container.MEGABYTE:
-        return {}
-    cells.survey(xml[part], limits)
-    table = _table(book, _MARK_SHEET, limits)[:5]
-    return {str(row[0])[:20]: str(row[1])[:20] for row in table if len(row) > 1}
-
-
-def _header(table: Sequence[Sequence[Any]], slots: Mapping[str, str]) -> tuple[int, dict[str, list[int]]]:
-    """The place of the row, of the first ten, that names most columns, and the places of each header in it."""
+def _header(above: Sequence[Line], form: Form) -> tuple[int, dict[str, list[int]]]:
+    """The place of the row that names most columns, and the columns of each header in it."""
+    headers = {plain(column.header) for column in form.columns}
     best: tuple[int, dict[str, list[int]]] = (0, {})
-    for number, row in enumerate(table[:_HEADER_ROWS]):
+    for place, line in enumerate(above):
         places: dict[str, list[int]] = {}
-        for place, value in enumerate(row):
-            if isinstance(value, str) and value:
-                places.setdefault(_plain(value[:200]), []).append(place)
-        if sum(header in places for header in slots) > sum(header in best[1] for header in slots):
-            best = number, places
+        for column, value in zip(line.columns, line.values, strict=True):
+            if isinstance(value, str):
+                places.setdefault(plain(value[:_LONGEST_HEADER]), []).append(column)
+        if len(headers & places.keys()) > len(headers & best[1].keys()):
+            best = place, places
     return best
-
-
-def _plain(header: str) -> str:
-    return _STARS.sub("", codes.fold(header))
 
 
 def _lacking(form: Form, places: Mapping[str, list[int]]) -> list[str]:
     for column in form.columns:
-        if len(places.get(_plain(column.header), ())) > 1:
+        if len(places.get(plain(column.header), ())) > 1:
             raise BadInput("DUPLICATE_COLUMN", header=column.header)
-    return [column.header for column in form.columns if column.required and _plain(column.header) not in places]
+    return [column.header for column in form.columns if column.required and plain(column.header) not in places]
 
 
 def _wrong_template(form: Form, missing: Sequence[str], version: str | None) -> BadInput:
@@ -129,61 +184,62 @@ def _wrong_template(form: Form, missing: Sequence[str], version: str | None) -> 
     return BadInput("WRONG_TEMPLATE", missing=named)
 
 
-def _sheet(
-    table: list[list[Any]],
-    header: int,
-    places: Mapping[str, list[int]],
-    odd: Mapping[tuple[int, int], str],
-    marks: Mapping[str, str],
-    slots: Mapping[str, str],
-) -> Sheet:
-    found_at = {slots[name]: found[0] for name, found in places.items() if name in slots}
-    order = [found_at.get(slot) for slot in slots.values()]
-    places_of = {place: position for position, place in enumerate(order) if place is not None}
-    oddities = {
-        (row, places_of[column - 1]): fault
-        for (row, column), fault in odd.items()
-        if row > header + 1 and column - 1 in places_of
-    }
-    rows = [
-        (number, _row(number, values, order, oddities))
-        for number, values in enumerate(table[header + 1 :], header + 2)
-        if any(values) or any(value is not None and value != "" for value in values)
-    ]
-    listed = {number for number, _ in rows}
-    rows += [(number, [None] * len(order)) for number in sorted({row for row, _ in oddities} - listed)]
-    rows.sort(key=lambda row: row[0])
-    letters = {slot: sheet.letter(place + 1) for slot, place in found_at.items()}
-    unknown = [name for name in places if name not in slots]
-    return Sheet(header + 1, letters, rows, oddities, unknown[:100], marks.get("version"), marks.get("school"))
+def _sheet(table: Table, form: Form) -> Sheet:
+    columns = table.columns(form)
+    arranged = _Arranged([columns.get(column.slot) for column in form.columns], table.places.get(TOKEN))
+    rows = [(line.number, row) for line in table.below if (row := arranged.row(line)) is not None]
+    known = {plain(column.header) for column in form.columns} | {STATUS, REASON, TOKEN}
+    return Sheet(
+        table.header_row,
+        {slot: sheet.letter(place + 1) for slot, place in columns.items()},
+        rows,
+        arranged.oddities,
+        [name for name in table.places if name not in known][:100],
+        table.marks.get("version"),
+        table.marks.get("school"),
+        arranged.tokens(),
+        table.marks.get("import"),
+    )
 
 
-def _row(
-    number: int, values: Sequence[Any], order: Sequence[int | None], oddities: dict[tuple[int, int], str]
-) -> list[Cell]:
-    row: list[Cell] = []
-    width = len(values)
-    for position, place in enumerate(order):
-        value = "" if place is None or place >= width else values[place]
-        if type(value) is not str:
-            value, fault = _number_or_day(value)
-        else:
-            fault = None if len(value) <= _LONGEST_CELL else TOO_LONG
-        if fault is not None:
-            oddities.setdefault((number, position), fault)
-        odd = oddities and (number, position) in oddities
-        row.append(None if odd or value == "" else value)
-    return row
+class _Arranged:
+    """Rows brought into a form's order, whatever order the sheet has."""
 
+    def __init__(self, order: Sequence[int | None], token: int | None) -> None:
+        self.oddities: dict[tuple[int, int], str] = {}
+        self._order, self._token = order, token
+        self._tokens: dict[str, list[int]] = {}
+        self._picks: dict[tuple[int, ...], Callable[[Sequence[Value]], tuple[Value, ...]]] = {}
 
-def _number_or_day(value: Any) -> tuple[Cell, str | None]:
-    """A cell that is not text: whole numbers become int while exact, days become date; times of day are faults."""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return None, cells.ERROR
-        return (int(value) if value.is_integer() and abs(value) < _FIRST_LOST else value), None
-    if isinstance(value, datetime):
-        return value.date(), None
-    if isinstance(value, bool | int | date):
-        return value, None
-    return None, WRONG_TYPE
+    def row(self, line: Line) -> list[Cell] | None:
+        """The values of a row; None if the form's part of it and all the rest are blank."""
+        pick = self._picks.get(line.columns)
+        if pick is None:
+            at = {column: place for place, column in enumerate(line.columns)}
+            none = len(line.columns)
+            wanted = [none if column is None else at.get(column, none) for column in self._order]
+            pick = self._picks[line.columns] = itemgetter(*wanted, none)
+        values = list(pick([*line.values, None])[:-1])
+        if self._token is not None:
+            self._note(line)
+            if values.count(None) == len(values):
+                return None
+        if Odd in set(map(type, values)):
+            return [self._strange(line.number, place, value) for place, value in enumerate(values)]
+        return values
+
+    def tokens(self) -> dict[int, str]:
+        """What each row says it was; what several say, none of them does."""
+        return {rows[0]: token for token, rows in self._tokens.items() if len(rows) == 1}
+
+    def _note(self, line: Line) -> None:
+        if self._token in line.columns:
+            token = line.values[line.columns.index(self._token)]
+            if isinstance(token, str) and len(token) <= _LONGEST_MARK:
+                self._tokens.setdefault(token, []).append(line.number)
+
+    def _strange(self, row: int, place: int, value: Value) -> Cell:
+        if not isinstance(value, Odd):
+            return value
+        self.oddities[row, place] = value.key
+        return None

@@ -9,7 +9,10 @@ from pathlib import Path
 
 Process = subprocess.Popen[bytes]
 
-_STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.intake import child; child.main()"
+KILLED = (-6, -9, -11, -24)
+"""Abort, kill (our deadline too), fault and processor limit: how a process ends that wanted more than its share."""
+
+_STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.intake import {module}; {module}.main()"
 _SOON = 1.0
 _ready: list[Process] = []
 _lock = threading.Lock()
@@ -19,7 +22,7 @@ def prepare() -> None:
     """Have a process waiting. Costs a few milliseconds here and about a hundred there."""
     with _lock:
         if not _ready:
-            _ready.append(_start())
+            _ready.append(start())
 
 
 def prepare_soon() -> None:
@@ -37,7 +40,21 @@ def take() -> Process:
             if process.poll() is None:
                 return process
             end(process)
-    return _start()
+    return start()
+
+
+def start(module: str = "child") -> Process:
+    """A process of our own interpreter and modules with an empty environment, that does a module's `main`.
+
+    It reads no configuration. Whoever starts it must `end` it.
+    """
+    return subprocess.Popen(  # noqa: S603  # nothing of the file is in the command
+        [sys.executable, "-I", "-S", "-X", "utf8", "-c", _STARTER.format(module=module), *_places()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=None if sys.platform == "win32" else {},
+    )
 
 
 def end(process: Process) -> None:
@@ -48,17 +65,6 @@ def end(process: Process) -> None:
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-
-
-def _start() -> Process:
-    """A process of our own interpreter and modules with an empty environment; it reads no configuration."""
-    return subprocess.Popen(  # noqa: S603  # nothing of the file is in the command
-        [sys.executable, "-I", "-S", "-X", "utf8", "-c", _STARTER, *_places()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=None if sys.platform == "win32" else {},
-    )
 
 
 def _places() -> list[str]:

@@ -55,6 +55,8 @@ def _sheet(read: Sheet) -> dict[str, Any]:
         "unknown": read.unknown,
         "version": read.version,
         "school_code": read.school_code,
+        "tokens": list(read.tokens.items()),
+        "import_id": read.import_id,
     }
 
 
@@ -64,6 +66,7 @@ def _unpack_sheet(fields: dict[str, Any]) -> Sheet:
         cells[position] = date.fromisoformat(cells[position])
     fields["rows"] = [(number, cells) for number, cells in fields["rows"]]
     fields["oddities"] = {(row, position): key for row, position, key in fields["oddities"]}
+    fields["tokens"] = dict(fields["tokens"])
     return Sheet(**fields)
 
 

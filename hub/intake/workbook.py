@@ -108,11 +108,7 @@ def _answers(
         readers.end(process)
         readers.prepare_soon()
     if code:
-        raise limits.too_large_unpacked() if code in _KILLED else BadInput("FILE_UNREADABLE")
-
-
-_KILLED = (-6, -9, -11, -24)
-"""Abort, kill (our deadline too), fault and processor limit: how a process ends that wanted more than its share."""
+        raise limits.too_large_unpacked() if code in readers.KILLED else BadInput("FILE_UNREADABLE")
 
 
 def _give(process: readers.Process, source: str | Path | bytes, job: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import openpyxl
 import pytest
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
-from openpyxl.utils.exceptions import IllegalCharacterError
 from pupils import CLASS_NUMBERS, CLASSES, SCHOOL, SLOTS, TODAY, make_row, make_workbook, rebuild
 
 from hub.errors import BadInput, HubError, TooLarge
@@ -101,11 +100,14 @@ def test_a_template_shows_its_school_its_options_and_its_version():
     assert workbook.read(target.getvalue()).rows == []
 
 
-def test_an_unknown_slot_or_a_control_character_is_an_error_of_the_caller():
+def test_an_unknown_slot_is_an_error_of_the_caller():
     with pytest.raises(KeyError, match="nickname"):
         make_workbook({"nickname": "x"})
-    with pytest.raises(IllegalCharacterError):
-        make_workbook(make_row(), make_row(name="\x00"))
+
+
+def test_a_control_character_is_written_and_told_of_its_cell():
+    checked = examine(make_workbook(make_row(), make_row(1, name="王\x00明")))
+    assert faults_of(checked) == [(3, "B", "name", "CONTROL_CHARACTERS")]
 
 
 def test_the_order_of_columns_is_free_and_headers_are_read_leniently():
@@ -196,7 +198,7 @@ def test_a_cell_of_too_much_text_is_a_fault():
     ("data", "key"),
     [
         (b"", "FILE_EMPTY"),
-        ("学校标识码,姓名\n2114000123,王小明\n".encode("gb18030"), "NOT_A_WORKBOOK"),
+        ("学校标识码,姓名\n2114000123,王小明\n".encode("gb18030"), "WRONG_TEMPLATE"),
         (b"<html><table><tr><td>1</td></tr></table></html>", "NOT_A_WORKBOOK"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "FILE_OLD_FORMAT"),
         (
