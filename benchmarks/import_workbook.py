@@ -16,7 +16,7 @@ import policies
 from benchmarks import province, pupils
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
-from hub import accounts, app, caller, clock, files, grades, imports
+from hub import accounts, caller, clock, files, imports, templates
 from hub.caller import Caller
 from hub.db import Database
 from hub.files import Files
@@ -52,7 +52,7 @@ async def _workbook(place: Province) -> bytes:
     """A filled template of the demonstration's school: every row sound and new."""
     async with Database(place.settings) as database:
         clerk = await _clerk(place, database)
-        school = await app.school_sheet(database, clerk, place.log_ins["school_administrator"]["place"])
+        school = await templates.school_sheet(database, clerk, place.log_ins["school_administrator"]["place"])
     if school is None:
         raise RuntimeError("the clerk's school is missing")
     content = io.BytesIO()
@@ -69,7 +69,7 @@ async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
         readers.prepare()  # as the serving hub does
         await asyncio.sleep(0.5)
         code = place.log_ins["school_administrator"]["place"]
-        await app.school_sheet(database, clerk, code)
+        await templates.school_sheet(database, clerk, code)
         new = await _import(settings, database, clerk, code, data)
         await asyncio.sleep(0.5)
         again = await _import(settings, database, clerk, code, data)

@@ -1,7 +1,5 @@
 """The hub as an ASGI application: GraphQL, uploads, templates, health, and GraphiQL with every asset local."""
 
-import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -20,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, caller, clock, counts, erasing, files, gate, last_year, photos
+from hub import answers, caller, clock, counts, erasing, files, gate, photos, templates
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -37,10 +34,8 @@ from hub.errors import (
     UnsupportedMedia,
 )
 from hub.files import Files
-from hub.intake import press, readers, template
-from hub.intake.class_sheet import CLASSES
-from hub.intake.sheet import PUPILS, Form
-from hub.models import Campus, Grade, School, SchoolClass
+from hub.imports import returning
+from hub.intake import readers
 from hub.settings import Settings
 from hub.sockets import Sockets
 from loaders.read import Reader
@@ -97,7 +92,11 @@ def build(settings: Settings) -> Starlette:
     return app
 
 
-DOWNLOADS: dict[str, Open] = {photos.KIND: photos.show}
+DOWNLOADS: dict[str, Open] = {
+    photos.KIND: photos.show,
+    returning.KIND: returning.show,
+    templates.KIND: templates.show,
+}
 """What opens the things of each kind that signed links lead to."""
 
 
@@ -151,23 +150,11 @@ class _Pages:
         With &last_year=1 the school's pupils who go on stand in it already.
         """
         caller, policy = await self._caller(request)
-        code = request.query_params.get("school", "")
-        sheet = await school_sheet(self.hub.reader.database, caller, code)
-        if sheet is None:
-            raise NotFound
-        form, noun, action = _template(request.query_params.get("kind", "pupils"))
-        if not policy.decide(caller.role, noun, action).on_path:
-            raise await self._refused(caller, f"{noun}:{action}")
-        rows: list[bytes] = []
-        if form is PUPILS and request.query_params.get("last_year", "0") not in ("", "0"):
-            rows = await last_year.rows(self.hub.reader.database, policy, caller, code)
-        content = await asyncio.to_thread(press.template, sheet, rows, form)
-        name = sheet.code if form is PUPILS else f"{sheet.code}-{form.name}"
-        return Response(
-            content,
-            media_type=_SPREADSHEET,
-            headers={"content-disposition": f'attachment; filename="{name}.xlsx"', "cache-control": "no-store"},
-        )
+        code, kind = request.query_params.get("school", ""), request.query_params.get("kind", "pupils")
+        last = request.query_params.get("last_year", "0") not in ("", "0")
+        made = await templates.give(self.hub.reader.database, policy, caller, code, kind, last_year=last)
+        headers = {"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "no-store"}
+        return Response(made.data, media_type=made.media_type, headers=headers)
 
     async def download(self, request: Request) -> Response:
         """Whatever a signed link leads to, for the session it was made for: GET /downloads/TOKEN.
@@ -212,42 +199,6 @@ class _Pages:
         refusal = Forbidden("FORBIDDEN", action=action)
         await gate.refuse(self.hub.reader.database, caller, action, None, refusal)
         return refusal
-
-
-_TEMPLATES = {
-    PUPILS.name: (PUPILS, "student", Action.IMPORT),
-    CLASSES.name: (CLASSES, "schoolClass", Action.CREATE),
-}
-
-
-def _template(kind: str) -> tuple[Form, str, Action]:
-    """The form of a template, and the right to what is done with it. Raises BadInput UNKNOWN_TEMPLATE."""
-    if kind not in _TEMPLATES:
-        raise BadInput("UNKNOWN_TEMPLATE", kind=kind[:20], kinds="、".join(_TEMPLATES))
-    return _TEMPLATES[kind]
-
-
-async def school_sheet(database: Database, caller: Caller, code: str) -> template.SchoolSheet | None:
-    """What a school's templates offer: its classes, grades and campuses. None if it is out of the caller's reach."""
-    if not re.fullmatch(r"\d{10}", code, re.ASCII):
-        return None
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        school = (await connection.execute(select(School.id, School.name).where(School.code == code))).one_or_none()
-        if school is None:
-            return None
-        query = select(SchoolClass.official_number, SchoolClass.name).where(
-            SchoolClass.school_id == school.id, SchoolClass.closed.is_(None)
-        )
-        classes = (await connection.execute(query.order_by(SchoolClass.grade, SchoolClass.number))).all()
-        this = clock.school_year(clock.today())
-        opened = select(Grade.name).where(Grade.school_id == school.id, Grade.school_year >= this)
-        grades = (await connection.execute(opened.group_by(Grade.number, Grade.name).order_by(Grade.number))).scalars()
-        standing = select(Campus.name).where(Campus.school_id == school.id, Campus.closed.is_(None))
-        campuses = (await connection.execute(standing.order_by(Campus.id))).scalars()
-        return template.SchoolSheet(
-            code, school.name, [(row.official_number, row.name) for row in classes], [*grades], [*campuses]
-        )
 
 
 class _Front:

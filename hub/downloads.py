@@ -8,6 +8,9 @@ from hub.db import Database
 from hub.files import Files
 from policies import Policy
 
+SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+"""The media type of a workbook."""
+
 
 @dataclass(frozen=True, slots=True)
 class Download:

@@ -31,7 +31,7 @@ from loaders import selection
 from loaders.selection import Document, Selected
 from schema.context import Context
 
-PLAIN = frozenset({"importFaults", "register", "trialContents", "viewer"})
+PLAIN = frozenset({"importFaults", "importReturn", "template", "register", "trialContents", "viewer"})
 """The root fields of a query that are no statement; an operation with one of them goes by the executor."""
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from sqlalchemy import func
 
-from hub import files, imports, models
+from hub import files, imports, models, templates
 from hub.errors import BadInput, HubError, Language
-from hub.imports import asking, telling
+from hub.imports import asking, returning, telling
 from hub.intake.check import Fault, Mend
 from hub.terms import ImportMode, ImportState, RowVerdict, Undoing
 from loaders.declare import Kind, Sort, column, graph, up
@@ -177,6 +177,14 @@ class ImportFaults:
     notes: list[ImportNote] = strawberry.field(description="Notes on the whole import (整批说明).")
 
 
+@strawberry.type(description="Where a file can be fetched for a short time, by this session only (下载链接).")
+class DownloadLink:
+    """A signed link."""
+
+    url: str = strawberry.field(description="Address on this hub; GET it with the same Authorization (链接地址).")
+    expires_at: datetime = strawberry.field(description="Until when it leads anywhere (失效时间).")
+
+
 @strawberry.input(description="An uploaded workbook and the school it is for (导入请求).")
 class ImportWorkbookInput:
     """What to import."""
@@ -308,6 +316,40 @@ class WorkbookQuery:
                 *(ImportNote(code=f.code, message=f.text(context.language), remedy="") for f in found.folded),
             ],
         )
+
+    @strawberry.field(
+        description="Where your import's workbook can be fetched with every mistake marked in its cell (批注返回表)."
+    )
+    async def import_return(
+        self,
+        info: HubInfo,
+        id: Annotated[strawberry.ID, argument("The import (导入批次).")],  # noqa: A002 -- GraphQL's word
+    ) -> DownloadLink:
+        """A link to the annotated return."""
+        await may(info, "Import")
+        context = info.context
+        found = key_of("import", id)
+        await telling.faults(context.database, context.caller(), found, after=0, many=1)
+        link = await context.reader.links.make(context.caller(), returning.KIND, returning.key(found, context.language))
+        return DownloadLink(url=link.url, expires_at=link.expires_at)
+
+    @strawberry.field(description="Where the template of a school can be fetched (导入模板下载链接).")
+    async def template(
+        self,
+        info: HubInfo,
+        school_code: Annotated[str, argument("10-digit school code (学校标识码).")],
+        kind: Annotated[str, argument("pupils or classes (表样).")] = "pupils",
+        last_year: Annotated[
+            bool, argument("Whether last year's pupils who go on stand in it (带上学年学生).")
+        ] = False,
+    ) -> DownloadLink:
+        """A link to a template."""
+        context = info.context
+        database, policy, caller = desk(info)
+        await templates.judge(database, policy, caller, school_code, kind)
+        key = templates.key(school_code, kind, last_year=last_year)
+        link = await context.reader.links.make(caller, templates.KIND, key)
+        return DownloadLink(url=link.url, expires_at=link.expires_at)
 
 
 def _note(note: HubError, language: Language) -> ImportNote:

@@ -356,7 +356,7 @@ async def test_an_error_inside_shows_its_text_to_nobody(
         monkeypatch.setattr(files, "store", broken)
         response = await http.post("/files", files={"file": ("x", b"x")}, headers=bearer)
     else:
-        monkeypatch.setattr("hub.app.school_sheet", broken)
+        monkeypatch.setattr("hub.templates.school_sheet", broken)
         response = await http.get("/template", params={"school": "2114000001"}, headers=bearer)
     status, code, _ = key_of(response)
     assert (status, code) == (200 if door == "mutation" else 500, "INTERNAL")

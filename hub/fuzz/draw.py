@@ -32,7 +32,7 @@ from hub.fuzz.oracle import Who
 from hub.fuzz.rows import Rows, places_above
 from policies import Role
 
-UNREAD = frozenset({"importFaults", "register", "trialContents", "viewer"})
+UNREAD = frozenset({"importFaults", "importReturn", "template", "register", "trialContents", "viewer"})
 """Root fields that are not compiled: of the caller's own account, and texts in the caller's language."""
 SIGNED = frozenset({"link"})
 """Fields whose answer is never the same twice: no oracle can say it."""

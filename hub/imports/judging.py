@@ -39,9 +39,12 @@ class Bench:
         self.named: set[str] = set()
         self.duplicates = 0
 
-    async def judge(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[Proposal]:
-        """The proposals of sound rows, in their order."""
-        meant = [pupils.recognise(self.known, row.values) for row in rows]
+    async def judge(
+        self, connection: AsyncConnection, rows: Sequence[Row], tokens: Mapping[int, int] | None = None
+    ) -> list[Proposal]:
+        """The proposals of sound rows, in their order. `tokens` are the pupils that rows of a return meant before."""
+        before = tokens or {}
+        meant = [pupils.recognise(self.known, row.values) or _earlier(before.get(row.number)) for row in rows]
         records = await pupils.records(connection, [known["id"] for known in meant if known])
         judged = []
         for row, known in zip(rows, meant, strict=True):
@@ -127,3 +130,7 @@ class Bench:
         column = BY_SLOT[slot]
         value = worded(row.values[slot], column)
         return Fault(row.number, self.letters.get(slot, column.letter), column.header, slot, key, value, named)
+
+
+def _earlier(student_id: int | None) -> pupils.Pupil | None:
+    return None if student_id is None else {"id": student_id}

@@ -1,6 +1,7 @@
 """Proposals: the rows of a workbook as they are kept between being judged and being applied."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -30,6 +31,15 @@ _KEPT = text(
        ON CONFLICT (import_id, number) DO UPDATE SET verdict = excluded.verdict, faults = excluded.faults,
            changes = excluded.changes, student_id = excluded.student_id, student_version = excluded.student_version,
            before = excluded.before"""
+)
+_TOKEN = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
+_MEANT = text(
+    """SELECT t.row, r.student_id
+       FROM unnest(CAST(:row AS bigint[]), CAST(:import AS bigint[]), CAST(:number AS bigint[]))
+         AS t (row, import, number)
+       JOIN imports i ON i.id = t.import AND i.school_id = :school
+       JOIN import_rows r ON r.import_id = t.import AND r.number = t.number
+       WHERE r.student_id IS NOT NULL"""
 )
 _DAYS = [column.key for column in COLUMNS if column.kind in ("date", "month") and not column.member]
 _DISTANCES = [column.key for column in COLUMNS if column.kind == "distance"]
@@ -102,6 +112,25 @@ async def take(connection: AsyncConnection, import_id: int, after: int, many: in
         {"import": import_id, "after": after, "many": many},
     )
     return [_taken(row) for row in found]
+
+
+async def meant(connection: AsyncConnection, school_id: int, tokens: Mapping[int, str]) -> dict[int, int]:
+    """The pupils that the rows of a return meant when they were judged, by row; of another school's import none."""
+    earlier = {row: found.groups() for row, token in tokens.items() if (found := _TOKEN.fullmatch(token))}
+    if not earlier:
+        return {}
+    asked = {
+        "row": [*earlier],
+        "import": [int(found) for found, _ in earlier.values()],
+        "number": [int(number) for _, number in earlier.values()],
+    }
+    rows = await connection.execute(_MEANT, {"school": school_id, **asked})
+    return {row.row: row.student_id for row in rows}
+
+
+def token(import_id: int, number: int) -> str:
+    """What a row of a return is known by again."""
+    return f"{import_id}-{number}"
 
 
 async def tally(connection: AsyncConnection, import_id: int) -> dict[str, int]:

@@ -84,10 +84,13 @@ def _derive(part: Checked) -> None:
 
 async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Checked) -> None:
     bench.letters |= part.letters
-    judged = await bench.judge(connection, part.rows)
-    refused: dict[int, Proposal] = {}
+    judged = await bench.judge(connection, part.rows, await proposals.meant(connection, job.school.id, part.tokens))
+    refused = {
+        number: Proposal(number, RowVerdict.REFUSE, name, class_number)
+        for number, (name, class_number) in part.refused.items()
+    }
     for fault in part.faults:
-        refused.setdefault(fault.row, Proposal(fault.row, RowVerdict.REFUSE)).faults.append(fault)
+        refused[fault.row].faults.append(fault)
     for warning in part.warnings:
         if (proposal := refused.get(warning.row)) is not None:
             proposal.warnings = [*proposal.warnings, warning]

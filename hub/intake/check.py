@@ -128,6 +128,8 @@ class Checked:
 
     `letters` are the sheet's columns by slot, `unknown` the headers that nobody knows. `warnings` and `mended` are
     told of sound and faulty rows alike and keep no row out. `folded`, in the last part, counts what is not listed.
+    `refused` are the faulty rows with the name and class number they give, `tokens` what rows of a workbook that came
+    back annotated are known by again.
     """
 
     rows: list[Row]
@@ -139,6 +141,8 @@ class Checked:
     warnings: list[Fault] = field(default_factory=list)
     mended: list[Mend] = field(default_factory=list)
     folded: list[Folded] = field(default_factory=list)
+    refused: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+    tokens: dict[int, str] = field(default_factory=dict)
 
 
 def check(
@@ -198,6 +202,7 @@ _MEMBERS = [(member, itemgetter(*_places(member))) for member in (1, 2)]
 _MEMBER_KEYS = ["number", *(COLUMNS[place].key for place in _places(1))]
 _REQUIRED = [column.slot for column in COLUMNS if column.required]
 _REQUIRED_OF = itemgetter(*_REQUIRED)
+_NAME, _CLASS = _SLOTS.index("name"), _SLOTS.index("class_number")
 _UNSEEN: Any = object()
 
 
@@ -242,6 +247,8 @@ class _Examiner:
             return
         part = self._part
         part.total += 1
+        if (token := self.read.tokens.get(number)) is not None:
+            part.tokens[number] = token
         foreign = found.wrong.get("school_code")
         if foreign is not None and foreign[0].key == "ROW_NOT_YOUR_SCHOOL":
             found.wrong = {"school_code": foreign}
@@ -259,6 +266,7 @@ class _Examiner:
             self._tell(number, cells, found.warned, part.warnings, self._warnings)
         if found.wrong:
             self._tell(number, cells, found.wrong, part.faults, self._faults)
+            part.refused[number] = flat[_NAME], flat[_CLASS]
         else:
             sound = row(number, flat)
             if mended or found.warned:

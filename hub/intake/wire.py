@@ -81,6 +81,8 @@ def _checked(checked: Checked) -> dict[str, Any]:
         "coming": checked.coming,
         "letters": checked.letters,
         "unknown": checked.unknown,
+        "refused": list(checked.refused.items()),
+        "tokens": list(checked.tokens.items()),
     }
 
 
@@ -98,7 +100,17 @@ def _unpack_checked(fields: dict[str, Any]) -> Checked:
     rows = [_unpack_row(number, flat) for number, flat in fields["rows"]]
     _join(rows, warnings, mended)
     return Checked(
-        rows, faults, fields["total"], fields["coming"], letters, fields["unknown"], warnings, mended, folded
+        rows,
+        faults,
+        fields["total"],
+        fields["coming"],
+        letters,
+        fields["unknown"],
+        warnings,
+        mended,
+        folded,
+        {number: (name, class_number) for number, (name, class_number) in fields["refused"]},
+        dict(fields["tokens"]),
     )
 
 

@@ -88,6 +88,16 @@ TABLE = {
         "schoolB1",
         "dash",
     ),
+    "importReturn": Row(
+        "query($key: ID!) { importReturn(id: $key) { url } }", "import", "schoolA1", "schoolB1", "dash"
+    ),
+    "template": Row(
+        "query($key: String!) { template(schoolCode: $key) { url expiresAt } }",
+        "code:school",
+        "schoolA1",
+        "schoolB1",
+        "reviewerA",
+    ),
     "headcounts": Row(
         "query($key: String!) { headcounts(within: $key, groupBy: []) { students } }",
         "within",
