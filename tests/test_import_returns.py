@@ -57,7 +57,7 @@ async def test_the_mistakes_of_a_workbook_are_marked_corrected_and_applied(
     assert "UNKNOWN_OPTION" in sex.comment.text or "可选范围" in sex.comment.text
     assert make_id(3) in number.comment.text, "the number that may have been meant"
     assert page.cell(2, headers["性别"]).comment is None
-    sex.value, number.value = "男", make_id(3)
+    sex.value, number.value = "女", make_id(3)
     corrected = BytesIO()
     book.save(corrected)
     before = await system.fetch("SELECT s::text FROM students s WHERE name = $1", make_row(1)["name"])
