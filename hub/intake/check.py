@@ -103,6 +103,13 @@ def check(
             return
 
 
+def judge(pupil: Mapping[str, Any], found: dict[str, list[Wrong]], school: School, today: date) -> None:
+    """Judge the values of one row by slot, however they came; what is wrong joins what was found in reading them."""
+    _require(pupil, found)
+    _judge_pupil(pupil, found, school, today)
+    _judge_family(pupil, found, today)
+
+
 def row(number: int, flat: Sequence[Any]) -> Row:
     """A row from its 71 values in the columns' order."""
     guardians = []
@@ -151,9 +158,7 @@ class _Examiner:
             found = {"school_code": foreign}
         else:
             pupil = dict(zip(_SLOTS, flat, strict=True))
-            _require(pupil, found)
-            _judge_pupil(pupil, found, self.school, self.today)
-            _judge_family(pupil, found, self.today)
+            judge(pupil, found, self.school, self.today)
             self._judge_twins(number, pupil, found)
         if not found:
             self._part.rows.append(row(number, flat))
