@@ -16,7 +16,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, query, review, setup, workbook
+from schema import account, case, count, entry, marking, node, query, review, setup, workbook
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -45,6 +45,7 @@ class Mutation(
     review.ReviewMutation,
     case.CaseMutation,
     setup.SetupMutation,
+    entry.EntryMutation,
     marking.AttendanceMutation,
 ):
     """Every write."""

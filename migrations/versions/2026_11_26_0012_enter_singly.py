@@ -27,7 +27,7 @@ def downgrade() -> None:
     op.execute("SET ROLE hub_system")  # the owner sees no rows
     for table, columns in BLANK.items():
         for name, blank in columns.items():
-            op.execute(f"UPDATE {table} SET {name} = {blank} WHERE {name} IS NULL")  # noqa: S608 -- constants
+            op.execute(f"UPDATE {table} SET {name} = {blank} WHERE {name} IS NULL")
     op.execute("SET ROLE hub_owner")
     for table, columns in BLANK.items():
         for name in columns:
