@@ -75,6 +75,7 @@ async def create(
     """
     path = select(SchoolClass.path).where(SchoolClass.id == class_id)
     async with gate.writing(database, policy, caller, "student", Action.CREATE, gate.found_by(path)) as connection:
+        _refuse_fields(policy, caller.role, Action.CREATE, typed, family)
 
         async def deed() -> list[Any]:
             place = await _place(connection, class_id)
@@ -119,7 +120,7 @@ async def revise(
     """
     path = select(Student.path).where(Student.id == student_id)
     async with gate.writing(database, policy, caller, "student", Action.UPDATE, gate.found_by(path)) as connection:
-        _refuse_fields(policy, caller, typed, family)
+        _refuse_fields(policy, caller.role, Action.UPDATE, typed, family)
 
         async def deed() -> list[int]:
             place = await _stand(connection, student_id, version)
@@ -212,17 +213,17 @@ async def _insert_family(connection: AsyncConnection, student_id: int, members: 
         await connection.execute(insert(Guardian), [{"student_id": student_id, **member} for member in members])
 
 
-def _refuse_fields(policy: Policy, caller: Caller, typed: Collection[str], family: Family | None) -> None:
-    """Refuse what the role may not read in whole, or may not edit. Raises Forbidden FIELD_NOT_YOURS."""
-    role = caller.role
-    for key in typed:
+def _refuse_fields(policy: Policy, role: str, action: Action, typed: Collection[str], family: Family | None) -> None:
+    """Refuse what the role may not write, and edits of what it may not read whole. Raises Forbidden."""
+    given = [("student", key, key) for key in typed]
+    if family is not None:
+        given += [("guardian", key, f"guardian1.{key}") for key in MEMBER]
+    for noun, key, slot in given:
         name = camel(key)
-        writable = policy.decide(role, f"student.{name}", Action.UPDATE).on_path
-        if not writable or policy.access(role, "student", name) is not Access.READ:
-            raise Forbidden("FIELD_NOT_YOURS", field=name, header=BY_SLOT[key].header)
-    for key in MEMBER if family is not None else ():
-        if policy.access(role, "guardian", camel(key)) is not Access.READ:
-            raise Forbidden("FIELD_NOT_YOURS", field="guardians", header=BY_SLOT[f"guardian1.{key}"].header)
+        blind = action is Action.UPDATE and policy.access(role, noun, name) is not Access.READ
+        if blind or not policy.decide(role, f"{noun}.{name}", action).on_path:
+            field = name if noun == "student" else "guardians"
+            raise Forbidden("FIELD_NOT_YOURS", field=field, header=BY_SLOT[slot].header)
 
 
 async def _stand(connection: AsyncConnection, student_id: int, version: int | None) -> Any:

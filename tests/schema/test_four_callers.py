@@ -18,6 +18,7 @@ from tests.conftest import KEPT, Ask
 from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
 from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.test_class_sheet import sheet
+from tests.test_entries import typed
 from tests.test_setup import make_grades
 
 ANYBODY = {"viewer", "signIn", "signOut", "changePassword"}
@@ -98,6 +99,8 @@ TABLE = {
     "createClasses": write("createClasses", "created", "schoolA1", "schoolB1", "reviewerA"),
     "mergeClasses": write("mergeClasses", "moved", *CLERKS),
     "closeClass": write("closeClass", "schoolClass { id }", *CLERKS),
+    "createStudent": write("createStudent", "student { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "updateStudent": write("updateStudent", "student { id }", "schoolA1", "schoolB1", "reviewerA"),
     "importWorkbook": write("importWorkbook", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "startImport": write("startImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "applyImport": write("applyImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
@@ -160,6 +163,8 @@ async def stage(ask: Ask, province: Province, system: asyncpg.Connection, record
             "createClasses": {"schoolId": school},
             "mergeClasses": {"from": [empty], "into": first},
             "closeClass": {"id": empty},
+            "createStudent": typed(make_row(5)) | {"classId": first},
+            "updateStudent": {"id": student, "phone": "13800000009"},
             "importWorkbook": {"schoolCode": SCHOOL},
             "startImport": {"schoolCode": SCHOOL},
             "applyImport": {"importId": job["JUDGED"]},
