@@ -14,7 +14,7 @@ from graphql import GraphQLInputObjectType
 from starlette.applications import Starlette
 
 import policies
-from hub import clock, codes
+from hub import clock, codes, problems
 from hub.imports.pupils import KEY_DATA, MEMBER, PLAIN
 from hub.intake import values
 from hub.intake.field import camel
@@ -483,6 +483,33 @@ async def test_an_entry_beside_an_import_of_the_same_pupil_makes_one(
         assert (told["state"], told["created"] + told["unchanged"], told["created"] + made) == ("APPLIED", 6, 6)
         names = [row["name"] for row in rows]
         assert await system.fetchval("SELECT count(*) FROM students WHERE name = ANY ($1)", names) == 6
+
+
+@pytest.mark.parametrize("first", ["the import", "the entry"])
+async def test_whoever_comes_second_to_a_pupil_waits_and_sees_the_first(
+    desk: Desk, form: Form, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    written, detect = asyncio.Event(), problems.detect
+
+    async def slow(connection: Any, ids: Any, **how: Any) -> None:
+        await detect(connection, ids, **how)
+        if not written.is_set():
+            written.set()
+            await asyncio.sleep(0.7)
+
+    monkeypatch.setattr(problems, "detect", slow)
+    row = make_row(1)
+    deeds = [lambda: desk.answer(make_workbook(row)), lambda: form.create(form.pupil(row))]
+    one, other = deeds if first == "the import" else reversed(deeds)
+    begun = asyncio.create_task(one())
+    await written.wait()
+    late, early = await other(), await begun
+    assert "errors" not in early
+    if first == "the import":
+        assert code_of(late) == ("CONFLICT", "PUPIL_ON_RECORD")
+    else:
+        assert counts(late["data"]["importWorkbook"]) == (1, 0, 0, 1, 0)
+    assert await system.fetchval("SELECT count(*) FROM students WHERE name = $1", row["name"]) == 1
 
 
 async def test_a_retry_answers_as_at_first_and_another_pupil_under_the_key_is_refused(
