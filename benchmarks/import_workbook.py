@@ -16,7 +16,7 @@ import policies
 from benchmarks import province, pupils
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
-from hub import accounts, caller, clock, files, imports, templates
+from hub import accounts, caller, clock, files, grades, imports, templates
 from hub.caller import Caller
 from hub.db import Database
 from hub.files import Files

@@ -1,14 +1,14 @@
 """The gate of every write: who may, where; one transaction under row security, committed at its edge."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import TextClause, insert, text
+from sqlalchemy import Select, TextClause, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -54,6 +54,16 @@ _CHANGED = text("SELECT changed_since(:about, :known)")
 
 Find = Callable[[AsyncConnection], Awaitable[str | None]]
 """Finds, inside the caller's transaction, the path of what is written; None if the caller sees nothing there."""
+
+
+def found_by(query: Select[str]) -> Find:
+    """Find a path by a query of it."""
+
+    async def find(connection: AsyncConnection) -> str | None:
+        path: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return path
+
+    return find
 
 
 @asynccontextmanager
@@ -200,11 +210,17 @@ async def claim(connection: AsyncConnection, caller: Caller, request: Once) -> b
     return (await connection.execute(_CLAIM, mine)).first() is not None
 
 
-async def fresh(connection: AsyncConnection, about: str, found: int, known: int | None) -> None:
-    """Refuse an edit that rests on an older version of a row. Raises Conflict STALE naming the changed fields."""
+async def fresh(
+    connection: AsyncConnection, about: str, found: int, known: int | None, *, also: Collection[str] = ()
+) -> None:
+    """Refuse an edit that rests on an older version of a row. Raises Conflict STALE naming the changed fields.
+
+    `also` are fields that changed otherwise than by an edit of the row alone.
+    """
     if known is None or known == found:
         return
-    changed = (await connection.execute(_CHANGED, {"about": about, "known": known})).scalar_one()
+    edited = (await connection.execute(_CHANGED, {"about": about, "known": known})).scalar_one()
+    changed = sorted({*edited, *also})
     names = "、".join(changed) or "—"
     raise Conflict("STALE", fields=names, version=found, details={"changed": changed, "version": found})
 

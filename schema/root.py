@@ -18,7 +18,21 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hub.settings import Settings
 from loaders.fragment import FragmentExecutor
-from schema import account, case, count, marking, node, photo_desk, progress, query, review, setup, trial, workbook
+from schema import (
+    account,
+    case,
+    count,
+    entry,
+    marking,
+    node,
+    photo_desk,
+    progress,
+    query,
+    review,
+    setup,
+    trial,
+    workbook,
+)
 from schema.context import Context
 from schema.documents import DocumentCache, Documents
 from schema.trusted import Trusted
@@ -49,6 +63,7 @@ class Mutation(
     review.ReviewMutation,
     case.CaseMutation,
     setup.SetupMutation,
+    entry.EntryMutation,
     marking.AttendanceMutation,
     trial.TrialMutation,
     photo_desk.PhotoMutation,

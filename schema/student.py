@@ -245,3 +245,4 @@ class Student(Node):
     bought_place: bool | None = column(S.bought_place, "Place bought by government (是否由政府购买学位).")
     inclusion: Code | None = coded(S.inclusion, "INCLUSION", "Inclusion in an ordinary class (随班就读).")
     migrant_child: bool | None = column(S.migrant_child, "Migrant worker's child (是否进城务工人员随迁子女).")
+    version: int | None = column(S.version, "Counts its edits; send it along with the next one (版本号).")

@@ -252,6 +252,23 @@ async def test_headcounts_move_by_exactly_the_number_created(desk: Desk) -> None
     }
 
 
+async def test_what_a_sound_row_may_leave_blank_is_blank_in_the_register(
+    desk: Desk, system: asyncpg.Connection
+) -> None:
+    foreign = {"id_type": "护照", "nationality": "美国", "overseas_status": "外国人"}
+    blank = dict.fromkeys(("birthplace_code", "residence_nature", "residence_code"), "")
+    rows = (
+        make_row(1, guardian2__name="李梅", guardian2__relation="母亲"),
+        make_row(2, id_number="E1234567", **foreign, **blank),
+    )
+    assert counts(await desk.bring(*rows)) == (2, 2, 0, 0, 0)
+    assert counts(await desk.bring(*rows)) == (2, 0, 0, 2, 0)
+    pupils = await system.fetch(f"SELECT {', '.join(blank)} FROM students WHERE id_number = 'E1234567'")
+    assert [tuple(row) for row in pupils] == [(None, None, None)]
+    mothers = await system.fetch("SELECT address, phone, is_guardian FROM guardians WHERE name = '李梅'")
+    assert [tuple(row) for row in mothers] == [(None, None, None)]
+
+
 async def test_created_pupils_have_a_placement_and_a_version(desk: Desk, system: asyncpg.Connection) -> None:
     await desk.bring(make_row(1), make_nameless(2, attendance_type="住校", left_behind="单亲留守儿童"))
     rows = await system.fetch(

@@ -5,6 +5,7 @@
 
 from hub.catalogue.attendance import ATTENDANCE
 from hub.catalogue.cases import CASES
+from hub.catalogue.entries import ENTRIES
 from hub.catalogue.general import GENERAL
 from hub.catalogue.imports import IMPORTS
 from hub.catalogue.message import Message
@@ -15,6 +16,6 @@ from hub.catalogue.trial import TRIAL
 
 __all__ = ["MESSAGES", "PARTS", "Message"]
 
-PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE, IMPORTS, PHOTOS, TRIAL)
+PARTS = (GENERAL, SETUP, CASES, PROBLEMS, ATTENDANCE, IMPORTS, ENTRIES, PHOTOS, TRIAL)
 MESSAGES: dict[str, Message] = {key: message for part in PARTS for key, message in part.items()}
 """Every message by its key; a key belongs to one part."""

@@ -68,8 +68,8 @@ SETUP: dict[str, Message] = {
     ),
     "SCHOOL_CLOSED": Message(
         "CONFLICT",
-        "该校已于 {day} 撤销，不能再设置校区、年级和班级。",
-        "This school was closed on {day}; campuses, grades and classes can no longer be set up.",
+        "该校已于 {day} 撤销，不能再设置校区、年级、班级，也不能新建学籍。",
+        "This school was closed on {day}; it gets no more campuses, grades, classes or pupils.",
         "请核对学校；如撤销有误，请报县级学籍管理部门更正学校名录。",
         "Check the school; if the closing is a mistake, ask the county office to correct the list of schools.",
     ),

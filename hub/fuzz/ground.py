@@ -474,7 +474,7 @@ STUDENT = Type(
             "postCode formerName idValidPeriod strengths auxiliaryNumber numberInClass email homePage",
         ),
         **_leaves(WORD, "state sex"),
-        **_leaves(INT, "grade schoolYear"),
+        **_leaves(INT, "grade schoolYear version"),
         **_leaves(DATE, "birthDate entryMonth"),
         **_leaves(
             BOOL,

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.imports import pupils
 from hub.imports.proposals import Proposal
-from hub.imports.pupils import Pupils
+from hub.imports.pupils import Pupil, Pupils
 from hub.intake.check import Fault, Row
 from hub.intake.sheet import BY_SLOT
 from hub.intake.values import worded
@@ -22,6 +22,18 @@ _WARNINGS = {
     ProblemKind.ID_DUPLICATED: ("ID_ALREADY_REGISTERED_USE_TRANSFER", "id_number"),
     ProblemKind.NAME_SEX_BIRTH: ("SAME_NAME_SEX_BIRTH", "name"),
 }
+
+
+async def foresee(connection: AsyncConnection, new: Sequence[Pupil]) -> list[tuple[int, str, str]]:
+    """Whom of new pupils the province's register seems to know already: their places, the rule's key, the slot."""
+    asked = {
+        "number": [pupil["id_number"] for pupil in new],
+        "name": [pupil["name"] for pupil in new],
+        "sex": [pupil["sex"] for pupil in new],
+        "born": [pupil["birth_date"] for pupil in new],
+    }
+    found = await connection.execute(_FORESEE, asked)
+    return [(place - 1, *_WARNINGS[ProblemKind(kind)]) for place, kind in found]
 
 
 class Bench:
@@ -78,7 +90,7 @@ class Bench:
         pupils.remember(self.new, {"row": row.number, **row.values})
         return self._proposal(row, RowVerdict.CREATE)
 
-    def _compare(self, row: Row, old: pupils.Pupil) -> Proposal:
+    def _compare(self, row: Row, old: Pupil) -> Proposal:
         self.seen.add(old["id"])
         old["class_number"] = self.numbers.get(old["class_id"])
         wrong = [key for key in pupils.KEY_DATA if old[key] != row.values[key]]
@@ -100,20 +112,11 @@ class Bench:
         )
         for proposal, (found,) in zip(created, ids, strict=True):
             proposal.student_id = found
-        values = [proposal.pupil or {} for proposal in created]
-        asked = {
-            "number": [each["id_number"] for each in values],
-            "name": [each["name"] for each in values],
-            "sex": [each["sex"] for each in values],
-            "born": [each["birth_date"] for each in values],
-        }
-        warned = set()
-        for place, kind in await connection.execute(_FORESEE, asked):
-            key, slot = _WARNINGS[ProblemKind(kind)]
-            proposal = created[place - 1]
+        warned = await foresee(connection, [proposal.pupil or {} for proposal in created])
+        for place, key, slot in warned:
+            proposal = created[place]
             proposal.warnings = [*proposal.warnings, self._fault(proposal.row, slot, key)]
-            warned.add(place)
-        self.duplicates += len(warned)
+        self.duplicates += len({place for place, _, _ in warned})
 
     def _refused(self, row: Row, faults: list[Fault]) -> Proposal:
         refused = self._proposal(row, RowVerdict.REFUSE)

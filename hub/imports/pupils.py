@@ -1,6 +1,6 @@
 """Whom a row means: a school's pupils as rows recognise them, and what differs between a row and a record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -21,6 +21,12 @@ MEMBER = tuple(column.key for column in COLUMNS if column.member == 1)
 FAMILY = "family"
 """What changes are called that are a family member's."""
 
+_RECOGNISED = ("id", "name", "sex", "birth_date", "id_number", "class_id", "state")
+_OF_SCHOOL = text(f"SELECT {', '.join(_RECOGNISED)} FROM students WHERE school_id = :school")  # noqa: S608 -- column names
+_LIKE = text(
+    f"""{_OF_SCHOOL.text} AND (id_number = :id_number OR (name = :name AND sex = :sex AND birth_date = :birth_date))"""
+)
+
 Pupil = dict[str, Any]
 Pupils = dict[Any, Pupil]
 """Pupils by identity number, and by name, sex and birth date."""
@@ -28,13 +34,19 @@ Pupils = dict[Any, Pupil]
 
 async def of_school(connection: AsyncConnection, school_id: int) -> Pupils:
     """A school's pupils as far as rows recognise them by it."""
-    keys = ("id", "name", "sex", "birth_date", "id_number", "class_id", "state")
+    return _known(await connection.execute(_OF_SCHOOL, {"school": school_id}))
+
+
+async def like(connection: AsyncConnection, school_id: int, values: Pupil) -> Pupils:
+    """Those of a school's pupils by whom one row could be recognised: of its number, or its namesakes."""
+    asked = {key: values[key] for key in ("id_number", "name", "sex", "birth_date")}
+    return _known(await connection.execute(_LIKE, asked | {"school": school_id}))
+
+
+def _known(rows: Iterable[Any]) -> Pupils:
     known: Pupils = {}
-    for values in await connection.execute(
-        text(f"SELECT {', '.join(keys)} FROM students WHERE school_id = :school"),  # noqa: S608 -- column names
-        {"school": school_id},
-    ):
-        remember(known, dict(zip(keys, values, strict=True)))
+    for values in rows:
+        remember(known, dict(zip(_RECOGNISED, values, strict=True)))
     return known
 
 

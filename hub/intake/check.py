@@ -181,6 +181,13 @@ def check(
             return
 
 
+def judge(taken: Mapping[str, Any], found: Found, known: Known) -> None:
+    """Judge the values of one row by slot, however they came; what is found joins what was found in reading them."""
+    _require(taken, found)
+    pupil.judge(taken, found, known)
+    family.judge(taken, found, known)
+
+
 def row(number: int, flat: Sequence[Any]) -> Row:
     """A row from its 71 values in the columns' order."""
     guardians = []
@@ -255,9 +262,7 @@ class _Examiner:
             mended = []
         else:
             taken = dict(zip(_SLOTS, flat, strict=True))
-            _require(taken, found)
-            pupil.judge(taken, found, self.known)
-            family.judge(taken, found, self.known)
+            judge(taken, found, self.known)
             self._judge_twins(number, taken, found)
         told = len(part.mended), len(part.warnings)
         if mended:

@@ -77,7 +77,7 @@ class Student(Base):
     name_terms: Mapped[Terms]
     sex: Mapped[str]
     birth_date: Mapped[date]
-    birthplace_code: Mapped[str]
+    birthplace_code: Mapped[str | None]
     ancestral_place: Mapped[str]
     ethnic_group: Mapped[str]
     nationality: Mapped[str]
@@ -86,7 +86,7 @@ class Student(Base):
     health: Mapped[str]
     political_status: Mapped[str | None]
     id_number: Mapped[str | None]
-    residence_nature: Mapped[str]
+    residence_nature: Mapped[str | None]
     residence_code: Mapped[str | None]
     entry_month: Mapped[date]
     admission_type: Mapped[str]
@@ -127,7 +127,7 @@ class Student(Base):
 
 
 class Guardian(Base):
-    """A family member of a pupil (家庭成员); the sheet holds two."""
+    """A family member of a pupil (家庭成员); the sheet holds two. Of the second it may say name and relation alone."""
 
     __tablename__ = "guardians"
     __trial__ = wipe("家庭成员", "family members")
@@ -138,10 +138,10 @@ class Guardian(Base):
     name: Mapped[str]
     relation: Mapped[str]
     relation_note: Mapped[str | None]
-    address: Mapped[str]
+    address: Mapped[str | None]
     residence_code: Mapped[str | None]
-    phone: Mapped[str]
-    is_guardian: Mapped[bool]
+    phone: Mapped[str | None]
+    is_guardian: Mapped[bool | None]
     id_type: Mapped[str | None]
     id_number: Mapped[str | None]
     ethnic_group: Mapped[str | None]

@@ -19,6 +19,7 @@ from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
 from tests.photos.pictures import PhotoDesk, make_jpeg
 from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.test_class_sheet import sheet
+from tests.test_entries import typed
 from tests.test_setup import make_grades
 from tests.tried import asked_for, make_province_leaders
 
@@ -113,6 +114,8 @@ TABLE = {
     "createClasses": write("createClasses", "created", "schoolA1", "schoolB1", "reviewerA"),
     "mergeClasses": write("mergeClasses", "moved", *CLERKS),
     "closeClass": write("closeClass", "schoolClass { id }", *CLERKS),
+    "createStudent": write("createStudent", "student { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "updateStudent": write("updateStudent", "student { id }", "schoolA1", "schoolB1", "reviewerA"),
     "importWorkbook": write("importWorkbook", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "startImport": write("startImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "applyImport": write("applyImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
@@ -192,6 +195,8 @@ async def stage(
             "createClasses": {"schoolId": school},
             "mergeClasses": {"from": [empty], "into": first},
             "closeClass": {"id": empty},
+            "createStudent": typed(make_row(5)) | {"classId": first},
+            "updateStudent": {"id": student, "phone": "13800000009"},
             "importWorkbook": {"schoolCode": SCHOOL},
             "startImport": {"schoolCode": SCHOOL},
             "applyImport": {"importId": job["JUDGED"]},
