@@ -25,10 +25,12 @@ from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
 from hub.fuzz import command as fuzz
 from hub.fuzz import trial
+from hub.imports import command as intake
 from hub.intake.check import Fault
 from hub.photos import command as photos
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
+from hub.terms import ImportMode
 from schema import root
 
 app = typer.Typer(
@@ -47,6 +49,8 @@ Seed = Annotated[int, typer.Option(help="随机种子 The same seed plants the s
 Port = Annotated[int | None, typer.Option(help="端口 Port to serve on.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="进程数 How many processes serve.", min=1)]
 School = Annotated[str, typer.Option(help="10 位学校标识码 10-digit school code.")]
+Username = Annotated[str, typer.Option(help="用户名 Who does it.", prompt="用户名 User name")]
+Password = Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)]
 
 
 def main() -> None:
@@ -146,37 +150,83 @@ def template_(
 def import_(
     workbook: Path,
     school: School,
-    username: Annotated[str, typer.Option(help="用户名 Who imports.", prompt="用户名 User name")],
-    password: Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)],
+    username: Username,
+    password: Password,
+    mode: Annotated[
+        ImportMode,
+        typer.Option(
+            help="仅校验、导入合格行、全部合格才导入 What is done with the judged rows.", case_sensitive=False
+        ),
+    ] = ImportMode.SOUND_ROWS,
+    whole: Annotated[bool, typer.Option("--whole", help="表格为班级全部学生 The sheet lists all pupils.")] = False,
+    returned: Annotated[Path | None, typer.Option(help="批注返回表存放处 Where to save the annotated return.")] = None,
     language: Annotated[str, typer.Option(help="zh 或 en")] = "zh",
 ) -> None:
     """导入工作簿 Import a workbook of a school, exactly as an upload does; faults are listed row by row."""
-    data = workbook.read_bytes()
+    workbook.stat()
+    speech: Literal["zh", "en"] = "en" if language == "en" else "zh"
     with database() as settings, bar() as progress:
         task = progress.add_task("读取与检查 reading", total=None)
 
         def show(taken: int, of: int) -> None:
             progress.update(task, description="导入 importing", total=of, completed=taken)
 
-        done = asyncio.run(demo.import_bytes(settings, workbook.name, data, school, username, password, show))
+        given = {"mode": mode, "whole": whole, "returned": returned, "language": speech, "progress": show}
+        done = asyncio.run(intake.bring(settings, workbook, school, username, password, **given))  # type: ignore[arg-type]  # as named
         progress.update(task, description="完成 done", total=done.total, completed=done.total)
-    for fault in done.faults:
-        console.print(_told(fault, "en" if language == "en" else "zh"), markup=False, highlight=False, soft_wrap=True)
+    for fault in (*done.faults, *done.warnings):
+        console.print(_told(fault, speech), markup=False, highlight=False, soft_wrap=True)
+    for note in done.notes:
+        console.print(f"{note.text(speech)} {note.remedy(speech)}", markup=False, soft_wrap=True)
     console.print(
-        f"共 {done.total} 行 rows: 新增 created {done.created}, 更新 updated {done.updated}, "
-        f"未变 unchanged {done.unchanged}, 未通过 rejected {done.rejected}",
+        f"批次 import {done.id} {done.state}: 共 {done.total} 行 rows: 新增 created {done.created}, "
+        f"更新 updated {done.updated}, 未变 unchanged {done.unchanged}, 未通过 rejected {done.rejected}, "
+        f"已规范 mended {len(done.mended)}",
         soft_wrap=True,
     )
-    if done.rejected:
+    if returned is not None:
+        console.print(f"批注返回表 Annotated return: {returned}")
+    if done.rejected or done.notes:
         raise typer.Exit(2)
+
+
+@app.command(name="confirm")
+def confirm_(
+    number: Annotated[int, typer.Argument(help="批次号 Number of the import.")],
+    username: Username,
+    password: Password,
+    refuse: Annotated[bool, typer.Option("--refuse", help="不同意 Withdraw it instead.")] = False,
+) -> None:
+    """确认导入 A leader lets an import go on that was held for its duplicates or leavers."""
+    with database() as settings:
+        state = asyncio.run(intake.confirm(settings, number, username, password, approve=not refuse))
+    console.print(f"批次 import {number}: {state}")
+
+
+@app.command(name="undo")
+def undo_(
+    number: Annotated[int, typer.Argument(help="批次号 Number of the import.")], username: Username, password: Password
+) -> None:
+    """撤销导入 Take back what an import wrote; later edits are kept."""
+    with database() as settings:
+        state = asyncio.run(intake.undo(settings, number, username, password))
+    console.print(f"批次 import {number}: {state}")
+
+
+@app.command(name="approve")
+def approve_(school: School, username: Username, password: Password) -> None:
+    """审核照片 A leader approves all photos that wait in a school; the browser approves or refuses them one by one."""
+    with database() as settings:
+        done = asyncio.run(photos.approve(settings, school, username, password))
+    console.print(f"已通过照片 Photos approved: {done}")
 
 
 @app.command(name="photos")
 def photos_(
     archives: Annotated[list[Path], typer.Argument(help="照片压缩包或单张照片 Zips of photos, or single JPEGs.")],
     school: School,
-    username: Annotated[str, typer.Option(help="用户名 Who imports.", prompt="用户名 User name")],
-    password: Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)],
+    username: Username,
+    password: Password,
     language: Annotated[str, typer.Option(help="zh 或 en")] = "zh",
 ) -> None:
     """导入照片 Bring photos of pupils into a school, exactly as an upload does; what is not taken is told by file."""

@@ -16,7 +16,8 @@ from hub.intake.messages import MESSAGES
 from hub.postgres import Cluster
 from hub.settings import Settings
 from tests.conftest import make_settings
-from tests.desk import make_row, make_workbook
+from tests.desk import make_id, make_row, make_workbook
+from tests.photos.pictures import make_jpeg
 from tests.province import Province, make_caller
 
 ROOT = str(Path(__file__).parents[1])
@@ -103,6 +104,43 @@ async def test_a_clerk_gets_a_template_and_imports_a_workbook(
     (tmp_path / "filled.xlsx").write_bytes(b"%PDF-1.7")
     code, said = run(settings, tmp_path, *words, password)
     assert (code, "not an Excel workbook" in said) == (1, True), said
+
+
+async def test_a_clerks_day_goes_from_return_to_undoing_and_a_leader_approves(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
+) -> None:
+    password = "guanli-2013-Xue"
+    for name, role in (("clerk", "school_administrator"), ("leader", "school_leader")):
+        hashed = await passwords.make(password)
+        await make_caller(system, province, name, [(role, province.paths["A1"])], password_hash=hashed)
+    clerk, leader = (["--username", name, "--password", password] for name in ("clerk", "leader"))
+    (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1), make_row(2, ethnic_group="汉人")))
+    words = ["import", "filled.xlsx", "--school", "2114000001", *clerk]
+    code, said = run(settings, tmp_path, *words, "--mode", "judge_only", "--returned", "back.xlsx")
+    assert (code, "JUDGED" in said) == (2, True), said
+    book = openpyxl.load_workbook(tmp_path / "back.xlsx")
+    page = book["学生基本信息"]
+    [wrong] = [cell for row in page for cell in row if cell.comment]
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 0
+    wrong.value = "汉族"
+    book.save(tmp_path / "filled.xlsx")
+    code, said = run(settings, tmp_path, *words, "--mode", "all_or_nothing", "--whole", HUB_IMPORT_THRESHOLD_ROWS="0")
+    assert (code, "HELD" in said) == (2, True), said
+    held = str(await system.fetchval("SELECT id FROM imports WHERE state = 'HELD'"))
+    code, said = run(settings, tmp_path, "confirm", held, *clerk)
+    assert code == 1, said
+    code, said = run(settings, tmp_path, "confirm", held, *leader)
+    assert (code, "APPLIED" in said) == (0, True), said
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 2
+    (tmp_path / f"{make_id(1)}.jpg").write_bytes(make_jpeg(1))
+    code, said = run(settings, tmp_path, "photos", f"{make_id(1)}.jpg", "--school", "2114000001", *clerk)
+    assert code == 0, said
+    code, said = run(settings, tmp_path, "approve", "--school", "2114000001", *leader)
+    assert (code, "approved: 1" in said) == (0, True), said
+    code, said = run(settings, tmp_path, "undo", held, *clerk)
+    assert (code, "UNDONE" in said) == (0, True), said
+    left = await system.fetch("SELECT id_number FROM students WHERE present_address = '并州路1号'")
+    assert [row[0] for row in left] == [make_id(1)], "who has a photo stays"
 
 
 def test_an_unknown_school_is_told(settings: Settings, tmp_path: Path) -> None:

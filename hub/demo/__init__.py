@@ -4,26 +4,23 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import orjson
 
-import policies
-from hub import accounts, caller, clock, counts, db, files, imports, last_year, problems, sample
-from hub.db import Database
+from hub import clock, counts, db, last_year, problems, sample
 from hub.demo import filled, mornings, people
 from hub.demo.greeting import LOG_INS, ready, welcome
 from hub.errors import Conflict, NotFound
-from hub.files import Files
+from hub.imports import command
 from hub.intake import press, template
 from hub.sample import bulk
+from hub.seat import taken
 from hub.settings import Settings
 
 __all__ = [
     "LOG_INS",
     "furnish",
-    "import_bytes",
     "is_empty",
     "plant",
     "ready",
@@ -75,40 +72,12 @@ async def furnish(settings: Settings) -> None:
         await connection.close()
     clerk = log_ins["school_administrator"]
     workbook = await filled.workbook(settings, clerk["place"])
-    (settings.home / "demo-workbook.xlsx").write_bytes(workbook)
-    await import_bytes(settings, "demo-workbook.xlsx", workbook, clerk["place"], clerk["username"], clerk["password"])
+    sample = settings.home / "demo-workbook.xlsx"
+    sample.write_bytes(workbook)
+    await command.bring(settings, sample, clerk["place"], clerk["username"], clerk["password"])
     path = settings.home / LOG_INS
     path.touch(mode=0o600)
     path.write_bytes(orjson.dumps(log_ins, option=orjson.OPT_INDENT_2))
-
-
-async def import_bytes(
-    settings: Settings,
-    name: str,
-    data: bytes,
-    school: str,
-    username: str,
-    password: str,
-    progress: imports.Progress = imports.unseen,
-) -> imports.Done:
-    """Sign in, store the file, import it, sign out: what a clerk does in the browser."""
-    async with Database(settings) as database:
-        signed_in = await accounts.sign_in(database, username, password)
-        account = await accounts.Sessions(database).find(signed_in.token)
-        acting = caller.act(account, None, clock.now())
-        store = Files(settings.home / "files")
-
-        async def whole() -> Any:
-            yield data
-
-        stored = await files.store(database, store, acting, name, whole())
-        policy = policies.load(await _policy(database))
-        try:
-            return await imports.apply(
-                database, policy, acting, store, school_code=school, file_id=stored.id, progress=progress
-            )
-        finally:
-            await accounts.sign_out(database, account)
 
 
 async def write_template(settings: Settings, code: str, path: Path) -> None:
@@ -121,14 +90,8 @@ async def last_year_template(settings: Settings, code: str, username: str, passw
 
     Raises as `last_year.rows` does; NotFound for a school out of reach.
     """
-    async with Database(settings) as database:
-        signed_in = await accounts.sign_in(database, username, password)
-        account = await accounts.Sessions(database).find(signed_in.token)
-        acting = caller.act(account, None, clock.now())
-        try:
-            rows = await last_year.rows(database, policies.load(await _policy(database)), acting, code)
-        finally:
-            await accounts.sign_out(database, account)
+    async with taken(settings, username, password) as seat:
+        rows = await last_year.rows(seat.database, seat.policy, seat.caller, code)
     return await asyncio.to_thread(press.template, await _school_sheet(settings, code), rows)
 
 
@@ -146,12 +109,6 @@ async def _school_sheet(settings: Settings, code: str) -> template.SchoolSheet:
     finally:
         await connection.close()
     return template.SchoolSheet(code, school["name"], [(row["official_number"], row["name"]) for row in classes])
-
-
-async def _policy(database: Database) -> str | None:
-    async with database.reading() as connection:
-        text: str | None = await connection.fetchval("SELECT text FROM policy_versions ORDER BY id DESC LIMIT 1")
-    return text
 
 
 async def _analyze(settings: Settings) -> None:

@@ -16,13 +16,14 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.files import Files
 from hub.gate import Once
-from hub.imports import asking, proposals, queue, running
+from hub.imports import asking, proposals, queue, running, telling
 from hub.imports.job import Lost, Progress, unseen
 from hub.intake.check import Fault, Mend
 from hub.models import Import
+from hub.terms import ImportMode, ImportState
 from policies import Policy
 
-__all__ = ["Done", "Progress", "apply", "asking", "queue", "running", "unseen"]
+__all__ = ["Done", "Progress", "apply", "asking", "carry_on", "queue", "running", "unseen"]
 
 PATIENCE = 30.0
 """Seconds that whoever waits for an import waits for its turn."""
@@ -34,6 +35,7 @@ class Done:
     """What became of a workbook: the import's id, the faults of the rows refused, what else was told of its cells."""
 
     id: int
+    state: ImportState
     total: int
     created: int
     updated: int
@@ -42,6 +44,7 @@ class Done:
     faults: list[Fault]
     warnings: list[Fault]
     mended: list[Mend]
+    notes: list[HubError]
 
 
 async def apply(
@@ -52,6 +55,8 @@ async def apply(
     *,
     school_code: str,
     file_id: int,
+    mode: ImportMode = ImportMode.SOUND_ROWS,
+    whole: bool = False,
     progress: Progress = unseen,
 ) -> Done:
     """Import a workbook of one school and wait until it is done: its sound rows are in the register then.
@@ -62,7 +67,9 @@ async def apply(
     Forbidden, BadInput and TooLarge for what is wrong with the file.
     """
     request = Once(None, "importWorkbook", None)
-    found = await asking.start(database, policy, caller, request, school_code=school_code, file_id=file_id)
+    found = await asking.start(
+        database, policy, caller, request, school_code=school_code, file_id=file_id, mode=mode, whole=whole
+    )
     deadline = monotonic() + PATIENCE
     while await _stands(database, caller, found):
         claimed = await queue.claim(database, found)
@@ -80,6 +87,14 @@ async def apply(
             await _break_off(database, found, claim, row.attempts, error)
             raise
     return await _done(database, caller, found)
+
+
+async def carry_on(database: Database, policy: Policy, files: Files, import_id: int) -> None:
+    """Work on a job that was confirmed or is to be undone, until it is done; a worker that has it keeps it."""
+    claimed = await queue.claim(database, import_id)
+    if claimed is not None:
+        claim, row = claimed
+        await running.run(database, policy, files, queue.acting(row), import_id, claim)
 
 
 async def _stands(database: Database, caller: Caller, found: int) -> bool:
@@ -108,4 +123,5 @@ async def _done(database: Database, caller: Caller, found: int) -> Done:
     faults = [fault for _, faults, _, _ in findings for fault in faults]
     warnings = [warning for _, _, warnings, _ in findings for warning in warnings]
     mended = [mend for _, _, _, mended in findings for mend in mended]
-    return Done(found, faults=faults, warnings=warnings, mended=mended, **counts)
+    state, notes = ImportState(row.state), telling.notes(row)
+    return Done(found, state, faults=faults, warnings=warnings, mended=mended, notes=notes, **counts)

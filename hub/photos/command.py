@@ -8,18 +8,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import policies
-from hub import accounts, caller, clock, files, gate
-from hub.caller import Caller
-from hub.db import Database
-from hub.errors import Language
-from hub.files import Files
+from hub import files, gate
+from hub.errors import Language, NotFound
 from hub.gate import Once
-from hub.models import PhotoEntry, PhotoImport
+from hub.models import PhotoEntry, PhotoImport, School, SchoolClass
 from hub.photos.bringing import bring
+from hub.photos.reviewing import review
+from hub.seat import Seat, taken
 from hub.settings import Settings
-from hub.terms import PhotoOutcome
-from policies import Policy
+from hub.terms import PhotoOutcome, PhotoState
 
 _PART = 1 << 20
 
@@ -56,34 +53,41 @@ async def run(
     settings: Settings, paths: Sequence[Path], school: str, username: str, password: str, follow: Follow
 ) -> list[Report]:
     """Sign in, store and bring in each archive, sign out. Raises as `photos.bring`."""
-    async with Database(settings) as database:
-        signed_in = await accounts.sign_in(database, username, password)
-        account = await accounts.Sessions(database).find(signed_in.token)
-        acting = caller.act(account, None, clock.now())
-        policy = policies.load(await _policy(database))
-        store = Files(settings.home / "files")
-        try:
-            return [await _bring(database, policy, store, acting, path, school, follow) for path in paths]
-        finally:
-            await accounts.sign_out(database, account)
+    async with taken(settings, username, password) as seat:
+        return [await _bring(seat, path, school, follow) for path in paths]
 
 
-async def _bring(
-    database: Database, policy: Policy, store: Files, acting: Caller, path: Path, school: str, follow: Follow
-) -> Report:
-    stored = await files.store(database, store, acting, path.name, _parts(path))
+async def approve(settings: Settings, school: str, username: str, password: str) -> int:
+    """A leader approves every photo that waits in a school's classes; how many. Raises as `photos.review`."""
+    async with taken(settings, username, password) as seat:
+        query = select(SchoolClass.id).join(School, School.id == SchoolClass.school_id).where(School.code == school)
+        async with seat.database.app.begin() as connection:
+            await gate.scope(connection, seat.caller)
+            classes = (await connection.execute(query.order_by(SchoolClass.id))).scalars().all()
+        if not classes:
+            raise NotFound
+        done = 0
+        for found in classes:
+            request = Once(None, "reviewPhotos", None)
+            reviewed = await review(seat.database, seat.policy, seat.files, seat.caller, request, [], class_id=found)
+            done += sum(one.outcome == PhotoState.APPROVED for one in reviewed)
+        return done
+
+
+async def _bring(seat: Seat, path: Path, school: str, follow: Follow) -> Report:
+    stored = await files.store(seat.database, seat.files, seat.caller, path.name, _parts(path))
     found = await bring(
-        database,
-        policy,
-        store,
-        acting,
+        seat.database,
+        seat.policy,
+        seat.files,
+        seat.caller,
         Once(None, "importPhotos", None),
         file_id=stored.id,
         school_code=school,
         progress=lambda done, of: follow(path.name, done, of),
     )
-    async with database.app.begin() as connection:
-        await gate.scope(connection, acting)
+    async with seat.database.app.begin() as connection:
+        await gate.scope(connection, seat.caller)
         return await _report(connection, path.name, found)
 
 
@@ -99,9 +103,3 @@ async def _parts(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while part := file.read(_PART):
             yield part
-
-
-async def _policy(database: Database) -> str | None:
-    async with database.reading() as connection:
-        text: str | None = await connection.fetchval("SELECT text FROM policy_versions ORDER BY id DESC LIMIT 1")
-    return text

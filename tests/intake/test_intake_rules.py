@@ -366,7 +366,13 @@ def test_every_way_the_sample_spoils_a_number_is_found_in_its_cell(how, seed):
     assert {fault.slot for fault in checked.faults} == {"id_number"}
     wanted = {"impossible date": {"ID_IMPOSSIBLE_DATE"}, "unknown division": {"ID_UNKNOWN_DIVISION"}}
     # Four digits at random may say another day, or none, before the check digit is looked at.
-    wanted["four wrong digits"] = {"ID_CHECK_DIGIT", "ID_IMPOSSIBLE_DATE", "ID_UNKNOWN_DIVISION", "ID_BIRTH_DATE_DISAGREES", "ID_INSANE_AGE"}
+    wanted["four wrong digits"] = {
+        "ID_CHECK_DIGIT",
+        "ID_IMPOSSIBLE_DATE",
+        "ID_UNKNOWN_DIVISION",
+        "ID_BIRTH_DATE_DISAGREES",
+        "ID_INSANE_AGE",
+    }
     assert found & wanted.get(how, {"ID_CHECK_DIGIT", "ID_WRONG_LENGTH"})
     suggested = checked.faults[0].suggestions
     if how in ("wrong digit", "digits swapped", "digit lost"):

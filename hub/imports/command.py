@@ -1,0 +1,80 @@
+"""`hub import`, `hub confirm` and `hub undo`: what a clerk and a leader do in the browser, from the command line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy import select
+
+from hub import files, gate, imports
+from hub.errors import Language
+from hub.gate import Once
+from hub.imports import asking, returning
+from hub.models import Import
+from hub.seat import Seat, taken
+from hub.settings import Settings
+from hub.terms import ImportMode, ImportState
+
+_PART = 1 << 20
+
+
+async def bring(
+    settings: Settings,
+    path: Path,
+    school: str,
+    username: str,
+    password: str,
+    *,
+    mode: ImportMode = ImportMode.SOUND_ROWS,
+    whole: bool = False,
+    returned: Path | None = None,
+    language: Language = "zh",
+    progress: imports.Progress = imports.unseen,
+) -> imports.Done:
+    """Sign in, store the file, import it, save its annotated return where one is asked for, sign out."""
+    async with taken(settings, username, password) as seat:
+        stored = await files.store(seat.database, seat.files, seat.caller, path.name, _parts(path))
+        done = await imports.apply(
+            seat.database,
+            seat.policy,
+            seat.caller,
+            seat.files,
+            school_code=school,
+            file_id=stored.id,
+            mode=mode,
+            whole=whole,
+            progress=progress,
+        )
+        if returned is not None:
+            found = await returning.give(seat.database, seat.files, seat.caller, done.id, language)
+            await asyncio.to_thread(returned.write_bytes, found.data)
+        return done
+
+
+async def confirm(settings: Settings, import_id: int, username: str, password: str, *, approve: bool) -> ImportState:
+    """A leader lets a held import go on, or withdraws it; how it stands then."""
+    async with taken(settings, username, password) as seat:
+        request = Once(None, "confirmImport", None)
+        await asking.confirm(seat.database, seat.policy, seat.caller, request, import_id, approve=approve)
+        return await _carry_on(seat, import_id)
+
+
+async def undo(settings: Settings, import_id: int, username: str, password: str) -> ImportState:
+    """Take back what an import wrote; how it stands then."""
+    async with taken(settings, username, password) as seat:
+        await asking.undo(seat.database, seat.policy, seat.caller, Once(None, "undoImport", None), import_id)
+        return await _carry_on(seat, import_id)
+
+
+async def _carry_on(seat: Seat, import_id: int) -> ImportState:
+    await imports.carry_on(seat.database, seat.policy, seat.files, import_id)
+    async with seat.database.app.begin() as connection:
+        await gate.scope(connection, seat.caller)
+        state = (await connection.execute(select(Import.state).where(Import.id == import_id))).scalar_one()
+    return ImportState(state)
+
+
+async def _parts(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(_PART):
+            yield part
