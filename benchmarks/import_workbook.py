@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
+import asyncpg
 import openpyxl
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event
@@ -33,10 +34,16 @@ def run() -> None:
         data = asyncio.run(_workbook(place))
         rounds = [asyncio.run(_round(place, data)) for _ in range(ROUNDS)]
         sizes = {"students": province.STUDENTS, "rows": ROWS, "columns": 71, "bytes": len(data), "rounds": ROUNDS}
-        result = Result("import_workbook", sizes, place.postgres, target="new rows at 2,000 rows/s or more")
+        result = Result(
+            "import_workbook",
+            sizes,
+            place.postgres,
+            target="new rows at 2,000 rows/s or more, and within 2.5 times the floor",
+        )
     for deed in ("new", "again"):
         for part in PARTS:
             _add(result, f"{deed}: {part}", [found[deed][part] for found in rounds])
+    _add(result, "floor: calamine and COPY", [found["floor"]["total"] for found in rounds])
     _add(result, "calamine alone", [_timed(_calamine, data) for _ in range(ROUNDS)])
     _add(result, "openpyxl alone", [_timed(_openpyxl, data) for _ in range(2)])
     result.publish()
@@ -76,7 +83,36 @@ async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
     for done, counted in ((new["done"], "created"), (again["done"], "unchanged")):
         if getattr(done, counted) != ROWS:
             raise RuntimeError(f"not {ROWS} rows {counted}: {done.created=} {done.unchanged=} {done.faults[:5]}")
-    return {"new": new["parts"], "again": again["parts"]}
+        floor = await _floor(settings, data)
+    return {"new": new["parts"], "again": again["parts"], "floor": {"total": floor}}
+
+
+async def _floor(settings: Settings, data: bytes) -> float:
+    """Seconds of the least there is to do: calamine reads the rows, COPY brings as many pupils raw into the same table
+    with its indexes and triggers, as a superuser, whom row security does not hold up.
+    """
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        columns = [
+            row[0]
+            for row in await connection.fetch(
+                """SELECT attname FROM pg_attribute WHERE attrelid = 'students'::regclass AND attnum > 0
+                   AND NOT attisdropped AND attname NOT IN ('id', 'student_number') ORDER BY attnum"""
+            )
+        ]
+        # The province holds the import's pupils by now: the same values once more, under numbers nobody has.
+        rows = await connection.fetch(
+            f"""SELECT id + 1000000000, 'J' || lpad(id::text, 18, '9'), {", ".join(columns)} FROM students
+                ORDER BY id DESC LIMIT {ROWS}"""
+        )
+        records = [tuple(row) for row in rows]
+        started = time.perf_counter()
+        if _calamine(data) != ROWS + 1:
+            raise RuntimeError("the reader lost rows")
+        await connection.copy_records_to_table("students", records=records, columns=["id", "student_number", *columns])
+        return time.perf_counter() - started
+    finally:
+        await connection.close()
 
 
 async def _clerk(place: Province, database: Database) -> Caller:

@@ -56,7 +56,9 @@ async def judge(
     """
     sheet = await school_sheet(database, caller, code)
     if sheet is None:
-        raise NotFound
+        unknown = NotFound()
+        await gate.refuse(database, caller, f"{KIND}:read", None, unknown)
+        raise unknown
     if kind not in _FORMS:
         raise BadInput("UNKNOWN_TEMPLATE", kind=kind[:20], kinds="、".join(_FORMS))
     form, noun, action = _FORMS[kind]

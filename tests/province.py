@@ -54,7 +54,7 @@ async def make_province(connection: asyncpg.Connection, *, pupils: int = 3) -> P
             names.name_terms(name),
         )
     for short, (place, code) in SCHOOLS.items():
-        await _school(connection, made, short, place, code, pupils)
+        await make_school(connection, made, short, place, code, pupils)
     for caller, role, root in (
         ("prov", "province_administrator", PROVINCE),
         ("city", "city_administrator", CITY),
@@ -102,7 +102,7 @@ async def make_caller(
     return token
 
 
-async def _school(
+async def make_school(
     connection: asyncpg.Connection, made: Province, short: str, place: str, code: str, pupils: int
 ) -> None:
     path = made.paths[short] = f"{place}.{code}"

@@ -1,6 +1,7 @@
 """Imports cut off anywhere: the worker killed, the database stopped at once, two workers on one queue."""
 
 import asyncio
+import hashlib
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ from hub.terms import ImportMode
 from policies import load
 from tests.conftest import empty, make_settings
 from tests.desk import make_nameless, make_row, make_workbook
-from tests.province import SCHOOLS, Province, make_province
+from tests.province import COUNTY_A, SCHOOLS, Province, make_province, make_school
 from tests.test_cli import ROOT
 
 ROWS = 120
@@ -259,3 +260,52 @@ async def test_two_workers_share_a_queue_and_do_every_job_once(site: Site) -> No
     async with site.system() as connection:
         assert await connection.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 15
         assert await connection.fetchval("SELECT max(attempts) FROM imports") == 1
+
+
+async def test_a_hundred_workbooks_of_a_hundred_schools_at_once_are_all_taken(site: Site) -> None:
+    """The county's bulk on deadline day: one clerk of the county sends for every school inside."""
+    async with site.system() as connection:
+        for at in range(100):
+            await make_school(connection, site.province, f"S{at}", COUNTY_A, f"21149{at:05d}", pupils=0)
+    async with Database(site.settings) as database:
+        clerk, store, policy = await site.clerk(database, "countyA"), Files(site.settings.home / "files"), load()
+
+        async def send(at: int) -> int:
+            code = f"21149{at:05d}"
+            data = make_workbook(make_row(at, school_code=code), make_row(100 + at, school_code=code), school=code)
+
+            async def whole() -> AsyncIterator[bytes]:
+                yield data
+
+            stored = await files.store(database, store, clerk, f"{code}.xlsx", whole())
+            once = Once(None, "startImport", None)
+            return await asking.start(database, policy, clerk, once, school_code=code, file_id=stored.id)
+
+        found = [await send(at) for at in range(100)]
+    async with worker.employed(site.settings) as one, worker.employed(site.settings) as other:
+        assert sum(await asyncio.gather(one.drain(), other.drain())) == 100
+    async with site.system() as connection:
+        states = await connection.fetch("SELECT state, created FROM imports WHERE id = ANY ($1)", found)
+        assert [tuple(row) for row in states] == [("APPLIED", 2)] * 100
+        assert await connection.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 200
+        assert await connection.fetch("SELECT * FROM differing_counts()") == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_the_order_of_two_files_of_different_pupils_does_not_matter(site: Site, order: tuple[int, int]) -> None:
+    sheets = [
+        make_workbook(*(make_row(n, name=f"王{chr(0x4E00 + n)}") for n in part)) for part in (range(9), range(9, 20))
+    ]
+    async with worker.employed(site.settings) as employed:
+        for at in order:
+            await site.queue(sheets[at])
+        await employed.drain()
+    ordered = sorted(await site.digest(), key=str)
+    assert hash_of(ordered) == ORDERLESS.setdefault("digest", hash_of(ordered))
+
+
+ORDERLESS: dict[str, str] = {}
+
+
+def hash_of(rows: list[tuple[Any, ...]]) -> str:
+    return hashlib.sha256(str(rows).encode()).hexdigest()

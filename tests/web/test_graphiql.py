@@ -491,20 +491,20 @@ async def test_a_workbook_without_a_sound_row_changes_nothing_and_says_so(page: 
 
 async def test_a_file_that_is_no_workbook_is_refused_with_what_to_do(page: Page, demo: Demo) -> None:
     await sign_in(page, demo, "school_administrator")
-    await upload(page, b"name,sex")
+    await upload(page, b"%PDF-1.7 name,sex")
     await expect(page.locator(".sheet .alert")).to_have_text(re.compile("这不是 Excel 工作簿.*另存为"))
     await expect(page.locator(".result")).to_have_count(0)
 
 
 async def test_a_file_corrected_after_an_upload_is_to_be_chosen_again(page: Page, demo: Demo, tmp_path: Path) -> None:
     workbook = tmp_path / "一年级.xlsx"
-    workbook.write_bytes(b"name,sex")
+    workbook.write_bytes(b"%PDF-1.7 name,sex")
     await sign_in(page, demo, "school_administrator")
     await page.get_by_role("button", name="上传工作簿").click()
     await page.get_by_label("工作簿文件").set_input_files(workbook)
     await page.get_by_role("button", name="上传并核对").click()
     await expect(page.locator(".sheet .alert")).to_contain_text("这不是 Excel 工作簿")
-    workbook.write_bytes(b"name,sex,class")
+    workbook.write_bytes(b"%PDF-1.7 name,sex,class")
     os.utime(workbook, (1, 1))
     await page.get_by_role("button", name="上传并核对").click()
     await expect(page.locator(".sheet .alert")).to_have_text(re.compile("选择之后被修改.*请重新选择"))
@@ -514,7 +514,7 @@ async def test_the_page_says_that_it_is_busy(page: Page, demo: Demo) -> None:
     await sign_in(page, demo, "school_administrator")
     held: list[Any] = []
     await page.route("**/files", keep_in(held))
-    await upload(page, b"name,sex")
+    await upload(page, b"%PDF-1.7 name,sex")
     await expect(page.get_by_role("status")).to_contain_text("正在上传文件")
     await expect(page.get_by_role("button", name="上传并核对")).to_be_disabled()
     await page.wait_for_timeout(0 if held else 500)  # the page says so before its request comes by
