@@ -80,10 +80,10 @@ async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
         new = await _import(settings, database, clerk, code, data)
         await asyncio.sleep(0.5)
         again = await _import(settings, database, clerk, code, data)
+        floor = await _floor(settings, data)
     for done, counted in ((new["done"], "created"), (again["done"], "unchanged")):
         if getattr(done, counted) != ROWS:
             raise RuntimeError(f"not {ROWS} rows {counted}: {done.created=} {done.unchanged=} {done.faults[:5]}")
-        floor = await _floor(settings, data)
     return {"new": new["parts"], "again": again["parts"], "floor": {"total": floor}}
 
 
