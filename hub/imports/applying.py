@@ -39,14 +39,16 @@ _CLASHES = text(
 _COLUMNS = ", ".join(("name_key", "name_terms", *KEPT))
 _VALUES = ", ".join(f"p.{name}" for name in ("name_key", "name_terms", *KEPT))
 _CREATE = text(
-    f"""WITH issued AS (
-           SELECT r.number, nextval('student_numbers') AS turn FROM ({_CHUNK} ORDER BY r.number) AS r)
+    f"""WITH taught AS MATERIALIZED (
+           SELECT id, official_number, path, grade, school_year FROM classes
+           WHERE school_id = :school AND closed IS NULL
+       ), numbered AS MATERIALIZED (  -- in order, and each row read once: nobody knows how many a new import has
+           SELECT r.*, nextval('student_numbers') AS turn FROM ({_CHUNK} ORDER BY r.number) AS r)
        INSERT INTO students (id, student_number, school_id, class_id, path, grade, school_year, {_COLUMNS})
        SELECT r.student_id,
-              student_number(CASE WHEN p.id_number IS NULL THEN 'J' ELSE 'L' END, :county, :year, i.turn),
-              c.school_id, c.id, c.path, c.grade, c.school_year, {_VALUES}
-       FROM ({_CHUNK}) AS r JOIN issued i USING (number)
-       JOIN classes c ON c.school_id = :school AND c.official_number = r.class_number AND c.closed IS NULL
+              student_number(CASE WHEN p.id_number IS NULL THEN 'J' ELSE 'L' END, :county, :year, r.turn),
+              :school, c.id, c.path, c.grade, c.school_year, {_VALUES}
+       FROM numbered r JOIN taught c ON c.official_number = r.class_number
        CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p"""  # noqa: S608 -- constants
 )
 _CREATE_FAMILY = text(
