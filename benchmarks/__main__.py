@@ -2,12 +2,25 @@
 
 import sys
 
-from benchmarks import attendance, counts, demo_start, endurance, import_workbook, pages, photos, race, roster, transfer
+from benchmarks import (
+    attendance,
+    counts,
+    deadline,
+    demo_start,
+    endurance,
+    import_workbook,
+    pages,
+    photos,
+    race,
+    roster,
+    transfer,
+)
 
 BENCHMARKS = {
     "race": race.run,
     "import_workbook": import_workbook.run,
     "photos": photos.run,
+    "deadline": deadline.run,
     "roster": roster.run,
     "pages": pages.run,
     "endurance": endurance.run,

@@ -110,7 +110,8 @@ def worker_(attached: Annotated[bool, typer.Option(hidden=True)] = False) -> Non
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not through a buffer: its lock would be held while Python shuts down
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
