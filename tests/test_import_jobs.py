@@ -150,18 +150,18 @@ async def test_a_class_with_pupils_the_sheet_leaves_out_tells_who_is_missing(
 # thresholds
 
 
-async def hold(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, *rows: dict[str, str], **options: Any) -> Any:
+async def hold(jobs: Jobs, *rows: dict[str, str], **options: Any) -> Any:
     object.__setattr__(jobs.worker.database.settings, "import_threshold_rows", 0)
     return await jobs.run(*rows, **options)
 
 
 async def test_too_many_duplicates_wait_for_a_leader_who_did_not_ask_for_them(
-    jobs: Jobs, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, province: Province, system: asyncpg.Connection
 ) -> None:
     await make_caller(system, province, "leaderA1", [("school_leader", province.paths["A1"])])
     await make_student(system, province, "b9", "B1-1", id_number=make_id(1))
     before = await dump(system)
-    job = await hold(jobs, monkeypatch, make_row(1), make_row(2))
+    job = await hold(jobs, make_row(1), make_row(2))
     assert (job["state"], job["duplicates"], job["written"]) == ("HELD", 1, 0)
     assert [note["code"] for note in job["faults"]["notes"]] == ["IMPORT_HELD_DUPLICATES"]
     assert [(f["row"], f["code"]) for f in job["faults"]["warnings"]] == [(2, "ID_ALREADY_REGISTERED_USE_TRANSFER")]
@@ -188,11 +188,11 @@ async def test_a_warning_tells_neither_school_nor_name(
 
 
 async def test_a_leader_may_refuse_a_held_batch_and_nothing_is_written(
-    jobs: Jobs, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, province: Province, system: asyncpg.Connection
 ) -> None:
     await make_caller(system, province, "leaderA1", [("school_leader", province.paths["A1"])])
     before = await dump(system)
-    job = await hold(jobs, monkeypatch, make_row(1), whole=True)
+    job = await hold(jobs, make_row(1), whole=True)
     assert (job["state"], [note["code"] for note in job["faults"]["notes"]]) == ("HELD", ["IMPORT_HELD_LEAVERS"])
     answer = await jobs.do("confirmImport", job["id"], "leaderA1", rest=", approve: false")
     assert answer["data"]["confirmImport"]["import"]["state"] == "CANCELLED"

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import gate
+from hub import gate, schools
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, NotFound
@@ -36,27 +36,14 @@ async def start(
 
     Raises NotFound for a school or a file out of the caller's reach, Forbidden.
     """
-    school = await find_school(database, policy, caller, school_code)
+    query = select(School.id, School.code, School.path).where(School.code == school_code)
+    school = await schools.visible(database, caller, "student:import", query)
     async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path) as connection:
 
         async def deed() -> list[Any]:
             return [await _queue(connection, caller, school, file_id, mode, whole=whole)]
 
         return int((await gate.once(connection, caller, request, deed))[0])
-
-
-async def find_school(database: Database, policy: Policy, caller: Caller, code: str) -> Any:
-    """The school of a code. Raises NotFound, audited, Forbidden."""
-    query = select(School.id, School.code, School.path).where(School.code == code)
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        school = (await connection.execute(query)).one_or_none()
-    if school is None:
-        refusal = NotFound()
-        await gate.refuse(database, caller, "student:import", None, refusal)
-        raise refusal
-    async with gate.writing(database, policy, caller, "student", Action.IMPORT, school.path):
-        return school
 
 
 async def _queue(

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub import gate
+from hub import gate, schools
 from hub.caller import Caller
 from hub.db import Database
-from hub.errors import HubError, NotFound
+from hub.errors import HubError
 from hub.imports import proposals
 from hub.intake.check import Fault, Folded, Mend
 from hub.intake.sheet import BY_SLOT
@@ -35,15 +35,10 @@ async def faults(database: Database, caller: Caller, import_id: int, *, after: i
 
     Identity numbers that may have been meant are told to whoever brought the workbook, and nobody else.
     """
+    row = await schools.visible(database, caller, "import:read", select(Import.__table__).where(Import.id == import_id))
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
-        row = (await connection.execute(select(Import.__table__).where(Import.id == import_id))).one_or_none()
-        if row is not None:
-            rows = await proposals.findings(connection, import_id, after, many + 1)
-    if row is None:
-        refusal = NotFound()
-        await gate.refuse(database, caller, "import:read", None, refusal)
-        raise refusal
+        rows = await proposals.findings(connection, import_id, after, many + 1)
     mine, shown = row.account_id == caller.account.id, rows[:many]
     return Found(
         [fault if mine else replace(fault, suggestions=()) for _, faults, _, _ in shown for fault in faults],

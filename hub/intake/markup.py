@@ -7,6 +7,7 @@ through the parser, which proves it well-formed, and an item goes there too as s
 import codecs
 import io
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 from xml.parsers import expat
@@ -19,7 +20,7 @@ _ROOM = 4_000_000
 Out = TypeVar("Out")
 
 
-class Markup(Generic[Out]):
+class Markup(ABC, Generic[Out]):
     """One part of a workbook being read. Subclasses name the list of items, and say what becomes of one.
 
     `LIST` matches the start of the list, `TAG` is its element, `END` how an item ends. `take` gets whole items of the
@@ -44,9 +45,9 @@ class Markup(Generic[Out]):
         self._parser.CharacterDataHandler = self.text
         self._parser.StartDoctypeDeclHandler = _refuse
 
+    @abstractmethod
     def take(self, item: str) -> bool:
         """Read an item of the usual form, given without its end; False if it is of another form."""
-        raise NotImplementedError
 
     def take_all(self, items: str) -> None:
         """Read whole items."""
