@@ -318,6 +318,16 @@ async def test_a_pupil_with_attendance_is_not_taken_back(
     assert await system.fetchval("SELECT count(*) FROM students WHERE id = $1", pupil["id"]) == 1
 
 
+async def test_an_import_that_wrote_nothing_has_nothing_to_take_back(jobs: Jobs, system: asyncpg.Connection) -> None:
+    await jobs.run(make_row(1))
+    job = await jobs.run(make_row(1), make_row(2, sex="无"))
+    before = await dump(system)
+    assert code_of(await jobs.do("undoImport", job["id"])) == ("CONFLICT", "IMPORT_WROTE_NOTHING")
+    refused = await jobs.do("cancelImport", job["id"])
+    assert "已导入" in refused["errors"][0]["message"]
+    assert await dump(system) == before
+
+
 async def test_who_undoes_is_who_the_undoing_acts_for(
     jobs: Jobs, province: Province, system: asyncpg.Connection
 ) -> None:

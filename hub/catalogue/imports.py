@@ -17,6 +17,13 @@ IMPORTS: dict[str, Message] = {
         "请刷新后查看该批次的现状。",
         "Look again at how the import stands.",
     ),
+    "IMPORT_WROTE_NOTHING": Message(
+        "CONFLICT",
+        "该批次没有写入任何内容，无需撤销。",
+        "This import wrote nothing, so there is nothing to take back.",
+        "请核对批次号。",
+        "Look again at the number of the import.",
+    ),
     "IMPORT_OWN": Message(
         "FORBIDDEN",
         "提交导入的人不能自己确认。",

@@ -12,6 +12,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Conflict, Forbidden, NotFound
 from hub.gate import Once
+from hub.imports.job import not_now
 from hub.models import File, Import, ImportRow, School
 from hub.terms import ImportMode, ImportState
 from policies import Action, Policy
@@ -98,7 +99,7 @@ async def go_on(
             async with connection.begin_nested():
                 await _set(connection, row, mode=mode, state=ImportState.READING, ended_at=None, attempts=0)
         except IntegrityError:  # the same file is under way by itself
-            raise Conflict("IMPORT_STATE", state=row.state) from None
+            raise not_now(row.state) from None
 
     return await _change(database, policy, caller, request, import_id, Action.IMPORT, change)
 
@@ -135,7 +136,7 @@ async def undo(database: Database, policy: Policy, caller: Caller, request: Once
     async def change(connection: AsyncConnection, row: Any) -> None:
         _must_be(row, ImportState.APPLIED)
         if not row.written:
-            raise Conflict("IMPORT_STATE", state=row.state)
+            raise Conflict("IMPORT_WROTE_NOTHING")
         rows = select(ImportRow.number).where(ImportRow.import_id == row.id).limit(1)
         if (await connection.execute(rows)).scalar() is None:
             raise Conflict("IMPORT_EXPIRED")
@@ -175,7 +176,7 @@ async def _change(
 
 def _must_be(row: Any, *states: ImportState) -> None:
     if row.state not in states:
-        raise Conflict("IMPORT_STATE", state=row.state)
+        raise not_now(row.state)
 
 
 async def _set(connection: AsyncConnection, row: Any, **values: Any) -> None:

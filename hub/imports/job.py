@@ -13,6 +13,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Conflict
 from hub.models import File, Import, School
+from hub.terms import ImportState
 from policies import Action, Policy
 
 Progress = Callable[[int, int], None]
@@ -24,6 +25,26 @@ def unseen(_done: int, _of: int) -> None:
 
 class Lost(Exception):
     """Somebody else has taken the job over, because this process was silent for too long."""
+
+
+_WORDS = {
+    ImportState.QUEUED: "排队中",
+    ImportState.READING: "校验中",
+    ImportState.JUDGED: "已校验，未导入",
+    ImportState.HELD: "待领导确认",
+    ImportState.APPLYING: "导入中",
+    ImportState.APPLIED: "已导入",
+    ImportState.REFUSED: "未导入",
+    ImportState.FAILED: "导入失败",
+    ImportState.CANCELLED: "已取消",
+    ImportState.UNDOING: "撤销中",
+    ImportState.UNDONE: "已撤销",
+}
+
+
+def not_now(state: str) -> Conflict:
+    """The refusal of what cannot be done with an import as it stands."""
+    return Conflict("IMPORT_STATE", state=f"{_WORDS[ImportState(state)]} {state}")
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from hub import gate, templates
 from hub.caller import Caller
 from hub.db import Database
 from hub.downloads import SPREADSHEET, Download
-from hub.errors import Conflict, Language, NotFound
+from hub.errors import Language, NotFound
 from hub.files import Files
 from hub.imports import proposals
+from hub.imports.job import not_now
 from hub.intake import press, workbook
 from hub.intake.annotated import RowNote
 from hub.models import File, Import, School
@@ -70,7 +71,7 @@ async def _own(connection: AsyncConnection, import_id: int) -> Any:
     if row is None:
         raise NotFound
     if row.state in _UNJUDGED:
-        raise Conflict("IMPORT_STATE", state=row.state)
+        raise not_now(row.state)
     return row
 
 
