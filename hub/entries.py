@@ -133,10 +133,10 @@ async def revise(
             row, findings, _ = entry.examine(given, held, known=_known(old, place))
             if findings:
                 raise Refused(findings)
-            members = old[FAMILY] if family is None else pupils.family(row)
-            before = pupils.changed(old, old | {key: row.values[key] for key in typed}, members)
+            values, members = row.values, old[FAMILY] if family is None else row.family
+            before = pupils.changed(old, old | {key: values[key] for key in typed}, members)
             if before:
-                after = {key: row.values[key] for key in before if key != FAMILY}
+                after = {key: values[key] for key in before if key != FAMILY}
                 await _write(connection, student_id, after, members if FAMILY in before else None)
                 await gate.record(
                     connection,
@@ -199,7 +199,8 @@ def _new(place: Any, held: Known, typed: Values) -> tuple[dict[str, Any], list[d
     row, findings, odd = entry.examine(typed | standing, held)
     if findings:
         raise Refused(findings)
-    return {key: row.values[key] for key in KEPT}, pupils.family(row), odd
+    values = row.values
+    return {key: values[key] for key in KEPT}, row.family, odd
 
 
 async def _insert(connection: AsyncConnection, place: Any, values: dict[str, Any], members: Family) -> Any:

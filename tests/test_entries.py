@@ -15,10 +15,10 @@ from starlette.applications import Starlette
 
 import policies
 from hub import clock, codes, problems
-from hub.imports.pupils import KEY_DATA, MEMBER, PLAIN
+from hub.imports.pupils import MEMBER, PLAIN
 from hub.intake import values
 from hub.intake.field import camel
-from hub.intake.sheet import BY_SLOT, COLUMNS
+from hub.intake.sheet import BY_SLOT, COLUMNS, KEY_DATA
 from hub.models import Base
 from policies import policy as shipped
 from tests.conftest import KEPT, Ask

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.imports import pupils
+from hub.imports import pupils, school
 from hub.imports.proposals import Proposal
 from hub.imports.pupils import Pupil, Pupils
 from hub.intake.check import Fault, Row
-from hub.intake.sheet import BY_SLOT
+from hub.intake.sheet import BY_SLOT, KEY_DATA
 from hub.intake.values import worded
 from hub.terms import EnrolmentState, ProblemKind, RowVerdict
 
@@ -42,28 +42,36 @@ class Bench:
     `duplicates` counts new pupils of whom the province's register knows another of the same number or person.
     """
 
-    def __init__(self, classes: Mapping[str, Any], known: Pupils) -> None:
-        self.classes, self.known = classes, known
-        self.numbers = {row.id: number for number, row in classes.items()}
+    def __init__(self) -> None:
+        self.classes: Mapping[str, Any] = {}
+        self.known: Pupils = {}
+        self.numbers: dict[int, str] = {}
         self.letters: dict[str, str] = {}
         self.new: Pupils = {}
         self.seen: set[int] = set()
         self.named: set[str] = set()
         self.duplicates = 0
 
+    async def learn(self, connection: AsyncConnection, school_id: int) -> None:
+        """Get to know the school's classes and pupils."""
+        self.classes = await school.classes(connection, school_id)
+        self.known = await pupils.of_school(connection, school_id)
+        self.numbers = {row.id: number for number, row in self.classes.items()}
+
     async def judge(
         self, connection: AsyncConnection, rows: Sequence[Row], tokens: Mapping[int, int] | None = None
     ) -> list[Proposal]:
         """The proposals of sound rows, in their order. `tokens` are the pupils that rows of a return meant before."""
         before = tokens or {}
-        meant = [pupils.recognise(self.known, row.values) or _earlier(before.get(row.number)) for row in rows]
+        meant = [pupils.recognise(self.known, row.key) or _earlier(before.get(row.number)) for row in rows]
         records = await pupils.records(connection, [known["id"] for known in meant if known])
         judged = []
         for row, known in zip(rows, meant, strict=True):
-            self.named.add(row.values["class_number"])
+            self.named.add(row.key["class_number"])
             old = records.get(known["id"]) if known else None  # none, too, where the pupil has left meanwhile
             judged.append(self._new(row) if old is None else self._compare(row, old))
-        await self._number(connection, [each for each in judged if each.verdict is RowVerdict.CREATE])
+        created = [place for place, each in enumerate(judged) if each.verdict is RowVerdict.CREATE]
+        await self._number(connection, [judged[place] for place in created], [rows[place] for place in created])
         return judged
 
     def missing(self, state: str = EnrolmentState.IN_SCHOOL) -> list[Proposal]:
@@ -81,29 +89,29 @@ class Bench:
 
     def _new(self, row: Row) -> Proposal:
         """The pupil to create from a row of nobody known; refused if the file had the same one before."""
-        twin = pupils.recognise(self.new, row.values)
+        twin = pupils.recognise(self.new, row.key)
         if twin is not None:
             return self._refused(row, [self._fault(row, "name", "DUPLICATE_IN_FILE", first=twin["row"])])
-        if row.values["class_number"] not in self.classes:  # closed since the row was checked
+        if row.key["class_number"] not in self.classes:  # closed since the row was checked
             named = "、".join(sorted(self.classes)[:10]) or "—"
             return self._refused(row, [self._fault(row, "class_number", "UNKNOWN_CLASS", classes=named)])
-        pupils.remember(self.new, {"row": row.number, **row.values})
+        pupils.remember(self.new, {"row": row.number, **row.key})
         return self._proposal(row, RowVerdict.CREATE)
 
     def _compare(self, row: Row, old: Pupil) -> Proposal:
         self.seen.add(old["id"])
         old["class_number"] = self.numbers.get(old["class_id"])
-        wrong = [key for key in pupils.KEY_DATA if old[key] != row.values[key]]
+        wrong = [key for key in KEY_DATA if old[key] != row.key[key]]
         if wrong:
             return self._refused(row, [self._fault(row, key, "KEY_DATA_DIFFERS") for key in wrong])
-        before = pupils.changed(old, row.values, pupils.family(row))
+        before = pupils.changed(old, row.values, row.family)
         proposal = self._proposal(row, RowVerdict.UPDATE if before else RowVerdict.UNCHANGED)
         proposal.student_id, proposal.student_version = old["id"], old["version"]
         if before:
             proposal.changes, proposal.before = [*before], before
         return proposal
 
-    async def _number(self, connection: AsyncConnection, created: Sequence[Proposal]) -> None:
+    async def _number(self, connection: AsyncConnection, created: Sequence[Proposal], rows: Sequence[Row]) -> None:
         """Give new pupils their ids, and warn of those whom the province's register knows already."""
         if not created:
             return
@@ -112,10 +120,10 @@ class Bench:
         )
         for proposal, (found,) in zip(created, ids, strict=True):
             proposal.student_id = found
-        warned = await foresee(connection, [proposal.pupil or {} for proposal in created])
+        warned = await foresee(connection, [row.key for row in rows])
         for place, key, slot in warned:
             proposal = created[place]
-            proposal.warnings = [*proposal.warnings, self._fault(proposal.row, slot, key)]
+            proposal.warnings = [*proposal.warnings, self._fault(rows[place], slot, key)]
         self.duplicates += len({place for place, _, _ in warned})
 
     def _refused(self, row: Row, faults: list[Fault]) -> Proposal:
@@ -124,14 +132,14 @@ class Bench:
         return refused
 
     def _proposal(self, row: Row, verdict: RowVerdict) -> Proposal:
-        values = row.values
-        proposal = Proposal(row.number, verdict, values["name"], values["class_number"], values, pupils.family(row))
+        key = row.key
+        proposal = Proposal(row.number, verdict, key["name"], key["class_number"], row.pupil, row.members)
         proposal.warnings, proposal.mended = row.warnings, row.mended
         return proposal
 
     def _fault(self, row: Row, slot: str, key: str, **named: Any) -> Fault:
         column = BY_SLOT[slot]
-        value = worded(row.values[slot], column)
+        value = worded(row.key[slot], column)
         return Fault(row.number, self.letters.get(slot, column.letter), column.header, slot, key, value, named)
 
 

@@ -1,10 +1,8 @@
 """Proposals: the rows of a workbook as they are kept between being judged and being applied."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -13,24 +11,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.imports.pupils import Pupil
 from hub.intake.check import Fault, Mend, Row
-from hub.intake.sheet import BY_SLOT, COLUMNS
+from hub.intake.sheet import BY_SLOT, KEY_DATA
 from hub.terms import RowVerdict
 
+_JOINED = {
+    "number": "bigint[]",
+    "verdict": "text[]",
+    "pupil": "text[]",
+    "family": "text[]",
+    "faults": "text[]",
+    "warnings": "text[]",
+    "mended": "text[]",
+    "changes": "text[]",
+    "student_id": "bigint[]",
+    "student_version": "bigint[]",
+    "before": "text[]",
+}
+"""What is sent as one text a column and taken apart by PostgreSQL: neither numbers nor JSON hold control characters."""
+_BETWEEN, _NOTHING = "\x1e", "\x1d"
+_SPLIT = ", ".join(f"CAST(string_to_array(:{name}, chr(30), chr(29)) AS {kind})" for name, kind in _JOINED.items())
 _KEPT = text(
-    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, warnings, mended,
-                                changes, student_id, student_version, before)
+    f"""INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, warnings,
+                                mended, changes, student_id, student_version, before)
        SELECT :import, number, verdict, name, class_number, pupil::json, family::json, faults::json, warnings::json,
-              mended::json, string_to_array(changes, ','), student_id, student_version, before::json
-       FROM unnest(CAST(:number AS bigint[]), CAST(:verdict AS text[]), CAST(:name AS text[]),
-                   CAST(:class_number AS text[]), CAST(:pupil AS text[]), CAST(:family AS text[]),
-                   CAST(:faults AS text[]), CAST(:warnings AS text[]), CAST(:mended AS text[]),
-                   CAST(:changes AS text[]),
-                   CAST(:student_id AS bigint[]), CAST(:student_version AS bigint[]), CAST(:before AS text[]))
-         AS r (number, verdict, name, class_number, pupil, family, faults, warnings, mended,
-               changes, student_id, student_version, before)
+              mended::json, coalesce(string_to_array(changes, ','), '{{}}'), student_id, student_version, before::json
+       FROM unnest(CAST(:name AS text[]), CAST(:class_number AS text[]), {_SPLIT})
+         AS r (name, class_number, {", ".join(_JOINED)})
        ON CONFLICT (import_id, number) DO UPDATE SET verdict = excluded.verdict, faults = excluded.faults,
            changes = excluded.changes, student_id = excluded.student_id, student_version = excluded.student_version,
-           before = excluded.before"""
+           before = excluded.before"""  # noqa: S608 -- constants
 )
 _TOKEN = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
 _MEANT = text(
@@ -41,8 +50,6 @@ _MEANT = text(
        JOIN import_rows r ON r.import_id = t.import AND r.number = t.number
        WHERE r.student_id IS NOT NULL"""
 )
-_DAYS = [column.key for column in COLUMNS if column.kind in ("date", "month") and not column.member]
-_DISTANCES = [column.key for column in COLUMNS if column.kind == "distance"]
 _COUNTED = {
     RowVerdict.CREATE: "created",
     RowVerdict.UPDATE: "updated",
@@ -60,8 +67,8 @@ class Proposal:
     verdict: RowVerdict
     name: str | None = None
     class_number: str | None = None
-    pupil: Pupil | None = None
-    family: list[Pupil] | None = None
+    pupil: str | None = None
+    family: str | None = None
     faults: list[Fault] = field(default_factory=list)
     warnings: Sequence[Fault] = ()
     mended: Sequence[Mend] = ()
@@ -70,40 +77,42 @@ class Proposal:
     student_version: int | None = None
     before: Pupil | None = None
 
-    @property
-    def row(self) -> Row:
-        """The row it came from."""
-        members = [{"number": member["position"], **member} for member in self.family or ()]
-        return Row(self.number, self.pupil or {}, members)
-
 
 async def keep(connection: AsyncConnection, import_id: int, proposals: Sequence[Proposal]) -> None:
     """Write proposals; a row that was judged before is judged anew."""
     if not proposals:
         return
     columns = {
-        "number": [each.number for each in proposals],
-        "verdict": [each.verdict for each in proposals],
+        "number": _joined(str(each.number) for each in proposals),
+        "verdict": _joined(each.verdict for each in proposals),
         "name": [each.name for each in proposals],
         "class_number": [each.class_number for each in proposals],
-        "pupil": [_json(each.pupil) for each in proposals],
-        "family": [_json(each.family) for each in proposals],
-        "faults": [_packed(each.faults) for each in proposals],
-        "warnings": [_packed(each.warnings) for each in proposals],
-        "mended": [_packed_mends(each.mended) for each in proposals],
-        "changes": [",".join(each.changes) for each in proposals],
-        "student_id": [each.student_id for each in proposals],
-        "student_version": [each.student_version for each in proposals],
-        "before": [_json(each.before) for each in proposals],
+        "pupil": _joined(each.pupil for each in proposals),
+        "family": _joined(each.family for each in proposals),
+        "faults": _joined(_packed(each.faults) for each in proposals),
+        "warnings": _joined(_packed(each.warnings) for each in proposals),
+        "mended": _joined(_packed_mends(each.mended) for each in proposals),
+        "changes": _joined(",".join(each.changes) or None for each in proposals),
+        "student_id": _joined(_numeral(each.student_id) for each in proposals),
+        "student_version": _joined(_numeral(each.student_version) for each in proposals),
+        "before": _joined(_json(each.before) for each in proposals),
     }
     await connection.execute(_KEPT, {"import": import_id, **columns})
 
 
-async def take(connection: AsyncConnection, import_id: int, after: int, many: int) -> list[Proposal]:
+def _joined(values: Iterable[str | None]) -> str:
+    return _BETWEEN.join(_NOTHING if value is None else value for value in values)
+
+
+def _numeral(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+async def take(connection: AsyncConnection, import_id: int, after: int, many: int) -> list[Row]:
     """The next rows after a number that could be judged and are not applied, for being judged anew."""
     found = await connection.execute(
         text(
-            """SELECT r.number, r.verdict, r.name, r.class_number, r.pupil, r.family, r.student_id
+            """SELECT r.number, r.pupil::text AS pupil, r.family::text AS members
                FROM import_rows r JOIN imports i ON i.id = r.import_id
                WHERE r.import_id = :import AND r.number > :after AND r.pupil IS NOT NULL
                  AND NOT r.number::integer <@ i.applied
@@ -111,7 +120,7 @@ async def take(connection: AsyncConnection, import_id: int, after: int, many: in
         ),
         {"import": import_id, "after": after, "many": many},
     )
-    return [_taken(row) for row in found]
+    return [_taken(*row) for row in found]
 
 
 async def meant(connection: AsyncConnection, school_id: int, tokens: Mapping[int, str]) -> dict[int, int]:
@@ -190,15 +199,11 @@ def _mend(row: int, packed: Sequence[Any]) -> Mend:
     return Mend(row, column, BY_SLOT[slot].header, slot, code, written, taken)
 
 
-def _taken(row: Any) -> Proposal:
-    pupil = dict(row.pupil)
-    for key in _DAYS:
-        pupil[key] = date.fromisoformat(pupil[key]) if pupil[key] else None
-    for key in _DISTANCES:
-        pupil[key] = Decimal(pupil[key]) if pupil[key] else None
-    return Proposal(
-        row.number, RowVerdict(row.verdict), row.name, row.class_number, pupil, row.family, student_id=row.student_id
-    )
+def _taken(number: int, pupil: str, members: str) -> Row:
+    row = Row(number, {}, pupil, members)
+    values = row.values
+    row.key = {key: values[key] for key in KEY_DATA}
+    return row
 
 
 def _json(value: Any) -> str | None:

@@ -7,11 +7,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.intake.check import Row
-from hub.intake.sheet import COLUMNS
+from hub.intake.sheet import COLUMNS, KEY_DATA
 
-KEY_DATA = ("name", "sex", "birth_date", "id_type", "id_number", "class_number")
-"""What an import never changes on a record that exists: key data need proof and an approval (关键数据变更)."""
 PLAIN = tuple(column.key for column in COLUMNS if not column.member and column.key not in (*KEY_DATA, "school_code"))
 """What an import may change: every column of the sheet that is not key data."""
 KEPT = (*KEY_DATA[:-1], *PLAIN)
@@ -84,11 +81,6 @@ def recognise(pupils: Pupils, values: Pupil) -> Pupil | None:
         return pupils[number]
     found = pupils.get(_person(values))
     return found if found is None or not (number and found["id_number"]) else None
-
-
-def family(row: Row) -> list[Pupil]:
-    """The family members that a row names, as the register keeps them."""
-    return [{"position": guardian["number"], **{key: guardian[key] for key in MEMBER}} for guardian in row.guardians]
 
 
 def changed(old: Pupil, values: Pupil, members: list[Pupil]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Reading: a workbook's rows are checked in another process, judged as they come, and kept as proposals."""
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, names
 from hub.errors import BadInput, NotFound
 from hub.files import Files
-from hub.imports import proposals, pupils, school
+from hub.imports import proposals, school
 from hub.imports.job import Job
 from hub.imports.judging import Bench
 from hub.imports.proposals import Proposal
@@ -30,18 +30,9 @@ async def read(job: Job, files: Files) -> None:
     if job.key is None:
         raise NotFound
     data = await files.get(job.key)
-    async with job.writing() as connection:
-        await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
-        await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
-        bench = Bench(
-            await school.classes(connection, job.school.id), await pupils.of_school(connection, job.school.id)
-        )
-        known = {
-            "class_numbers": await school.taught(connection, job.school.id),
-            "first_grades": await school.first_grades(connection, job.school.id),
-        }
+    bench = Bench()
     done = 0
-    async with aclosing(_examine(job, data, **known)) as parts:
+    async with aclosing(_examine(job, data, _begin(job, bench))) as parts:
         async for part in parts:
             done += part.total
             async with job.writing() as connection:
@@ -56,12 +47,19 @@ async def read(job: Job, files: Files) -> None:
         await decide(connection, job, duplicates=bench.duplicates)
 
 
-async def _bench(connection: AsyncConnection, job: Job) -> Bench:
-    found = job.school.id
-    return Bench(await school.classes(connection, found), await pupils.of_school(connection, found))
+async def _begin(job: Job, bench: Bench) -> dict[str, Any]:
+    """Drop what was kept before, and let the bench know the school; what its rows are checked by."""
+    async with job.writing() as connection:
+        await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
+        await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
+        await bench.learn(connection, job.school.id)
+        return {
+            "class_numbers": await school.taught(connection, job.school.id),
+            "first_grades": await school.first_grades(connection, job.school.id),
+        }
 
 
-def _examine(job: Job, data: bytes, **known: Any) -> AsyncGenerator[Checked]:
+def _examine(job: Job, data: bytes, begun: Coroutine[Any, Any, dict[str, Any]]) -> AsyncGenerator[Checked]:
     settings = job.database.settings
     return workbook.examine(
         data,
@@ -71,15 +69,16 @@ def _examine(job: Job, data: bytes, **known: Any) -> AsyncGenerator[Checked]:
         today=clock.today(),
         rules=rules.switched(settings.switches()),
         ready=_derive,
-        **known,
+        later=begun,
     )
 
 
 def _derive(part: Checked) -> None:
     """Give the rows what the register keeps besides: by what a name is sorted and found."""
     for row in part.rows:
-        name = row.values["name"]
-        row.values |= {"name_key": names.name_key(name), "name_terms": names.name_terms(name)}
+        name = row.key["name"]
+        found_by = orjson.dumps({"name_key": names.name_key(name), "name_terms": names.name_terms(name)}).decode()
+        row.pupil = f"{row.pupil[:-1]},{found_by[1:]}"
 
 
 async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Checked) -> None:
@@ -105,10 +104,9 @@ async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Check
 
 async def judge_again(job: Job) -> None:
     """Judge what is not applied yet anew, because the register has changed since; then decide as at first."""
+    bench = Bench()
     async with job.writing() as connection:
-        bench = Bench(
-            await school.classes(connection, job.school.id), await pupils.of_school(connection, job.school.id)
-        )
+        await bench.learn(connection, job.school.id)
     after = 0
     while True:
         async with job.writing() as connection:
@@ -116,7 +114,7 @@ async def judge_again(job: Job) -> None:
             if not taken:
                 break
             after = taken[-1].number
-            await proposals.keep(connection, job.id, await bench.judge(connection, [each.row for each in taken]))
+            await proposals.keep(connection, job.id, await bench.judge(connection, taken))
             await job.mark(connection)
     async with job.writing() as connection:
         await decide(connection, job, duplicates=bench.duplicates)

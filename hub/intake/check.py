@@ -3,19 +3,22 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Literal
+
+import orjson
 
 from hub.intake import family, mending, messages, pupil, values
 from hub.intake.found import Found, Known
 from hub.intake.grid import Sheet
 from hub.intake.listing import Listing
 from hub.intake.pupil import NO_ID, RESIDENT_ID
-from hub.intake.sheet import COLUMNS, Column
+from hub.intake.sheet import COLUMNS, KEY_DATA, Column
 from hub.intake.values import FIRST_GRADES, School, Wrong
 
 LONGEST_PART = 1_000
-"""Rows a part has at most: enough that the cost of a statement does not matter."""
+"""Rows a part has at most."""
 _MOST_REMEMBERED = 20_000
 """Texts of a column whose meaning is remembered: what recurs, recurs soon."""
 _CHINA, _NOT_OVERSEAS = "CHN", "00"
@@ -23,26 +26,35 @@ _CHINA, _NOT_OVERSEAS = "CHN", "00"
 
 @dataclass(slots=True)
 class Row:
-    """One sound row: its Excel number, the pupil's 47 attributes by key, and the family members who are named.
+    """One sound row: its Excel number, the pupil's key data by column, and the whole of it as JSON.
 
-    `guardians` hold twelve attributes each and `number`, 1 or 2. What the sheet leaves blank is None. `mended` and
-    `warnings` tell of its cells.
+    `pupil` is an object of the 47 attributes by key, `members` a list of the family members who are named, each with
+    `position`, 1 or 2, and twelve attributes: what the register keeps, so that only what is asked for is read again.
+    What the sheet leaves blank is null. `mended` and `warnings` tell of its cells.
     """
 
     number: int
-    values: dict[str, Any]
-    guardians: list[dict[str, Any]]
+    key: dict[str, Any]
+    pupil: str
+    members: str
     mended: Sequence["Mend"] = ()
     warnings: Sequence["Fault"] = ()
 
-    def flat(self) -> list[Any]:
-        """The 71 values in the columns' order."""
-        members = {guardian["number"]: guardian for guardian in self.guardians}
-        empty: dict[str, Any] = {}
-        return [
-            members.get(column.member, empty).get(column.key) if column.member else self.values[column.key]
-            for column in COLUMNS
-        ]
+    @property
+    def values(self) -> dict[str, Any]:
+        """The pupil's attributes by key, read from the JSON."""
+        found: dict[str, Any] = orjson.loads(self.pupil)
+        for key in _DAYS:
+            found[key] = date.fromisoformat(found[key]) if found[key] else None
+        for key in _DISTANCES:
+            found[key] = Decimal(found[key]) if found[key] else None
+        return found
+
+    @property
+    def family(self) -> list[dict[str, Any]]:
+        """The family members, read from the JSON."""
+        found: list[dict[str, Any]] = orjson.loads(self.members)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +164,14 @@ def check(
     class_numbers: Collection[str] | Mapping[str, Sequence[int]],
     today: date,
     size: int = LONGEST_PART,
+    most: int = LONGEST_PART,
     first_grades: Sequence[int] = FIRST_GRADES,
     founder: str | None = None,
     rules: Mapping[str, str] | None = None,
 ) -> Iterator[Checked]:
     """Check a sheet part by part; a row with any fault is not among the sound ones.
 
-    The first part has `size` rows, each next twice as many up to `LONGEST_PART`. All faults of a row are told. Blank
+    The first part has `size` rows, each next twice as many up to `most`. All faults of a row are told. Blank
     rows do not count; a sheet of them alone is one part without rows. A row with another school's code gets that one
     fault, whichever school it is. Of rows with the same identity number, or without one the same name, sex, birth
     date and class, the first stands, in whichever part it was.
@@ -175,7 +188,7 @@ def check(
         rows = read.rows[done : done + size]
         for number, cells in rows:
             examiner.examine(number, cells)
-        done, size = done + len(rows), min(size * 2, LONGEST_PART)
+        done, size = done + len(rows), min(size * 2, most)
         yield examiner.part(len(read.rows) - done)
         if done == len(read.rows):
             return
@@ -190,12 +203,14 @@ def judge(taken: Mapping[str, Any], found: Found, known: Known) -> None:
 
 def row(number: int, flat: Sequence[Any]) -> Row:
     """A row from its 71 values in the columns' order."""
-    guardians = []
+    members = []
     for member, taken in _MEMBERS:
         attributes = taken(flat)
         if attributes.count(None) < len(attributes):
-            guardians.append(dict(zip(_MEMBER_KEYS, (member, *attributes), strict=True)))
-    return Row(number, dict(zip(_PUPIL_KEYS, _PUPIL(flat), strict=True)), guardians)
+            members.append(dict(zip(_MEMBER_KEYS, (member, *attributes), strict=True)))
+    pupil = dict(zip(_PUPIL_KEYS, _PUPIL(flat), strict=True))
+    key = {name: pupil[name] for name in KEY_DATA}
+    return Row(number, key, orjson.dumps(pupil, default=str).decode(), orjson.dumps(members).decode())
 
 
 def _places(member: int) -> list[int]:
@@ -206,7 +221,9 @@ _SLOTS = [column.slot for column in COLUMNS]
 _PUPIL = itemgetter(*_places(0))
 _PUPIL_KEYS = [COLUMNS[place].key for place in _places(0)]
 _MEMBERS = [(member, itemgetter(*_places(member))) for member in (1, 2)]
-_MEMBER_KEYS = ["number", *(COLUMNS[place].key for place in _places(1))]
+_MEMBER_KEYS = ["position", *(COLUMNS[place].key for place in _places(1))]
+_DAYS = [column.key for column in COLUMNS if column.kind in ("date", "month") and not column.member]
+_DISTANCES = [column.key for column in COLUMNS if column.kind == "distance"]
 _REQUIRED = [column.slot for column in COLUMNS if column.required]
 _REQUIRED_OF = itemgetter(*_REQUIRED)
 _NAME, _CLASS = _SLOTS.index("name"), _SLOTS.index("class_number")

@@ -28,6 +28,7 @@ if sys.platform != "win32":  # Windows has no such limits; the parent's deadline
 def main() -> None:
     """Do the one job that comes on the input: a line of JSON, then the workbook's bytes unless it names a path.
 
+    When the rows are to be checked, a second line says by what; the file is read before that line has to be there.
     An input that ends without a job is that of a process nobody needed.
     """
     gc.disable()
@@ -60,11 +61,10 @@ _FORMS = {form.name: form for form in (sheet.PUPILS, class_sheet.CLASSES)}
 
 def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
     read = grid.read(_data(job, limits), limits, _FORMS[job["form"]])
-    if "school_code" not in job:
+    if not job["checks"]:
         return iter([read])
-    today, size = date.fromisoformat(job["today"]), job["size"]
-    asked = {name: job[name] for name in ("school_code", "class_numbers", "first_grades", "founder", "rules")}
-    return check.check(read, today=today, size=size, **asked)
+    asked = json.loads(sys.stdin.buffer.readline())
+    return check.check(read, **asked | {"today": date.fromisoformat(asked["today"])})
 
 
 def _write(line: bytes) -> None:
@@ -75,7 +75,7 @@ def _write(line: bytes) -> None:
 def _data(job: dict[str, Any], limits: Limits) -> bytes:
     """The workbook's bytes, at most one more than allowed."""
     if job["path"] is None:
-        data: bytes = sys.stdin.buffer.read(limits.size + 1)
+        data: bytes = sys.stdin.buffer.read(min(job["bytes"], limits.size + 1))
     else:
         with Path(job["path"]).open("rb") as file:
             data = file.read(limits.size + 1)

@@ -170,6 +170,9 @@ COLUMNS: tuple[Column, ...] = tuple(
 BY_SLOT: dict[str, Column] = {column.slot: column for column in COLUMNS}
 """The same by address."""
 
+KEY_DATA = ("name", "sex", "birth_date", "id_type", "id_number", "class_number")
+"""What an import never changes on a record that exists: key data need proof and an approval (关键数据变更)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:

@@ -1,21 +1,17 @@
 """What passes between the hub and the process that opens workbooks: JSON both ways, an answer a line."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from hub import errors
 from hub.errors import HubError
-from hub.intake import check, sheet
+from hub.intake import sheet
 from hub.intake.check import Checked, Fault, Folded, Mend, Row
 from hub.intake.grid import Sheet
 
 _REFUSALS: dict[str, type[HubError]] = {"BadInput": errors.BadInput, "TooLarge": errors.TooLarge}
-_DAYS = [place for place, column in enumerate(sheet.COLUMNS) if column.kind in ("date", "month")]
-_DISTANCES = [place for place, column in enumerate(sheet.COLUMNS) if column.kind == "distance"]
-
 _PLACES = {column.slot: place for place, column in enumerate(sheet.COLUMNS)}
 
 
@@ -72,7 +68,7 @@ def _unpack_sheet(fields: dict[str, Any]) -> Sheet:
 
 def _checked(checked: Checked) -> dict[str, Any]:
     return {
-        "rows": [(row.number, row.flat()) for row in checked.rows],
+        "rows": [(row.number, row.key, row.pupil, row.members) for row in checked.rows],
         "faults": [_told(fault) for fault in checked.faults],
         "warnings": [_told(warning) for warning in checked.warnings],
         "mended": [(m.row, _PLACES[m.slot], m.code, m.written, m.taken) for m in checked.mended],
@@ -97,7 +93,7 @@ def _unpack_checked(fields: dict[str, Any]) -> Checked:
     warnings = [_unpack_fault(named, *told) for told in fields["warnings"]]
     mended = [Mend(row, *named[place], *told) for row, place, *told in fields["mended"]]
     folded = [Folded(*named[place], *told) for place, *told in fields["folded"]]
-    rows = [_unpack_row(number, flat) for number, flat in fields["rows"]]
+    rows = [_unpack_row(*row) for row in fields["rows"]]
     _join(rows, warnings, mended)
     return Checked(
         rows,
@@ -126,12 +122,9 @@ def _unpack_fault(
     return Fault(row, *named[place], key, value, values, tuple(meant))
 
 
-def _unpack_row(number: int, flat: list[Any]) -> Row:
-    for position in _DAYS:
-        flat[position] = date.fromisoformat(flat[position]) if flat[position] else None
-    for position in _DISTANCES:
-        flat[position] = Decimal(flat[position]) if flat[position] else None
-    return check.row(number, flat)
+def _unpack_row(number: int, key: dict[str, Any], pupil: str, members: str) -> Row:
+    key["birth_date"] = date.fromisoformat(key["birth_date"])
+    return Row(number, key, pupil, members)
 
 
 def _join(rows: list[Row], warnings: list[Fault], mended: list[Mend]) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,8 @@ __all__ = ["Limits", "Sheet", "examine", "read"]
 
 _FIRST_PART = 125
 """Rows of the first part: few, so that they soon arrive."""
+_LONGEST_PART = 500
+"""Rows of a later part: enough that a statement's cost does not matter, few enough that the last soon arrives."""
 
 
 def read(source: str | Path | bytes, limits: Limits | None = None, form: Form = sheet.PUPILS) -> Sheet:
@@ -42,22 +45,22 @@ async def examine(
     limits: Limits | None = None,
     *,
     school_code: str,
-    class_numbers: Collection[str] | Mapping[str, Sequence[int]],
+    class_numbers: Collection[str] | Mapping[str, Sequence[int]] = (),
     today: date,
     first_grades: Sequence[int] = FIRST_GRADES,
     founder: str | None = None,
     rules: Mapping[str, str] | None = None,
     ready: Callable[[Checked], None] = lambda _part: None,
+    later: Coroutine[Any, Any, Mapping[str, Any]] | None = None,
 ) -> AsyncGenerator[Checked]:
     """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
     The other process never waits for whoever takes the parts; `ready` is called with each in a thread, before it can be
-    taken. Raises ValueError as `rules.switched` does, and BadInput or TooLarge as `read` does: before the first part
-    for a file that cannot be read, later if checking it takes more time or memory than allowed. Closing the iterator
-    ends the other process.
+    taken. `later` says `class_numbers` and `first_grades` while the file is read already. Raises ValueError as
+    `rules.switched` does, and BadInput or TooLarge as `read` does: before the first part for a file that cannot be
+    read, later if checking it takes more time or memory than allowed. Closing the iterator ends the other process.
     """
-    job = {
-        "form": sheet.PUPILS.name,
+    asked = {
         "school_code": school_code,
         "class_numbers": class_numbers if isinstance(class_numbers, Mapping) else list(class_numbers),
         "first_grades": first_grades,
@@ -65,14 +68,16 @@ async def examine(
         "rules": switched(rules or {}),
         "today": today.isoformat(),
         "size": _FIRST_PART,
+        "most": _LONGEST_PART,
     }
     arrived: asyncio.Queue[Checked | None] = asyncio.Queue()
+    question: Future[dict[str, Any] | None] = Future()
     tell = asyncio.get_running_loop().call_soon_threadsafe
     process = readers.take()
 
     def pump() -> None:
         try:
-            for answer in _answers(process, source, limits or Limits(), job):
+            for answer in _answers(process, source, limits or Limits(), {"form": sheet.PUPILS.name}, question):
                 if isinstance(answer, Checked):
                     ready(answer)
                     tell(arrived.put_nowait, answer)
@@ -81,24 +86,34 @@ async def examine(
 
     pumping = asyncio.create_task(asyncio.to_thread(pump))
     try:
+        question.set_result({**asked, **(await later if later else {})})
         while (part := await arrived.get()) is not None:
             yield part
         await pumping
     finally:
         process.kill()
+        if not question.done():
+            question.set_result(None)
         with contextlib.suppress(Exception):
             await pumping
 
 
 def _answers(
-    process: readers.Process, source: str | Path | bytes, limits: Limits, job: dict[str, Any]
+    process: readers.Process,
+    source: str | Path | bytes,
+    limits: Limits,
+    job: dict[str, Any],
+    question: Future[dict[str, Any] | None] | None = None,
 ) -> Iterator[Sheet | Checked]:
-    """What the process answers to the job, as it comes; then what ended it, if it did not end well."""
+    """What the process answers to the job, as it comes; then what ended it, if it did not end well.
+
+    With a question, which may be answered later than the file is given, the rows are checked.
+    """
     deadline = threading.Timer(limits.seconds, process.kill)
     deadline.start()
     try:
         _weigh(source, limits)
-        _give(process, source, {"limits": asdict(limits), **job})
+        _give(process, source, {"limits": asdict(limits), "checks": question is not None, **job}, question)
         for line in process.stdout or ():
             if line.endswith(b"\n"):
                 yield wire.unpack(line)
@@ -111,13 +126,21 @@ def _answers(
         raise limits.too_large_unpacked() if code in readers.KILLED else BadInput("FILE_UNREADABLE")
 
 
-def _give(process: readers.Process, source: str | Path | bytes, job: dict[str, Any]) -> None:
-    """Write the job; a process that died of it is told by how it ended."""
+def _give(
+    process: readers.Process,
+    source: str | Path | bytes,
+    job: dict[str, Any],
+    question: Future[dict[str, Any] | None] | None,
+) -> None:
+    """Write the job and, when it is known, the question; a process that died of it is told by how it ended."""
     data = source if isinstance(source, bytes) else b""
     path = None if isinstance(source, bytes) else str(Path(source).absolute())
     with contextlib.suppress(BrokenPipeError):
         if process.stdin is not None:
-            process.stdin.write(json.dumps({"path": path, **job}).encode() + b"\n" + data)
+            process.stdin.write(json.dumps({"path": path, "bytes": len(data), **job}).encode() + b"\n" + data)
+            process.stdin.flush()
+            if question is not None:
+                process.stdin.write(json.dumps(question.result()).encode() + b"\n")
             process.stdin.close()
 
 

@@ -44,7 +44,7 @@ def test_a_sound_row_becomes_values():
     assert [row.values[key] for key in ("ethnic_group", "nationality", "id_type")] == ["01", "CHN", "1"]
     assert row.values["former_name"] is None
     assert len(row.values) == 47
-    assert [(g["number"], g["name"], g["relation"], len(g)) for g in row.guardians] == [(1, "王大明", "51", 13)]
+    assert [(g["position"], g["name"], g["relation"], len(g)) for g in row.family] == [(1, "王大明", "51", 13)]
 
 
 PLANTED = [
