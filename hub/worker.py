@@ -30,7 +30,7 @@ _ANY = 2**62
 _REST = 0.25
 _CLEAR_EVERY = 3600.0
 _STATEMENT = 600.0
-_NICE = 5
+_NICE = 10
 
 
 class Worker:

@@ -28,6 +28,8 @@ __all__ = ["Done", "Progress", "apply", "asking", "carry_on", "queue", "running"
 PATIENCE = 30.0
 """Seconds that whoever waits for an import waits for its turn."""
 _LOOK_AGAIN = 0.05
+_ABREAST = 2
+"""Parts that are written side by side while somebody waits; a worker writes one at a time, which leaves others a core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ async def apply(
             continue
         claim, row = claimed
         try:
-            await running.run(database, policy, files, caller, found, claim, progress)
+            await running.run(database, policy, files, caller, found, claim, progress, _ABREAST)
         except Lost:
             continue
         except BaseException as error:

@@ -62,6 +62,7 @@ class Job:
     row: Any
     school: Any
     key: str | None
+    abreast: int = 1
     progress: Progress = unseen
     state: str = field(init=False)
 

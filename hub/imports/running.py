@@ -31,8 +31,9 @@ async def run(
     import_id: int,
     claim: str,
     progress: Progress = unseen,
+    abreast: int = 1,
 ) -> Job:
-    """Work on a claimed job until nothing is left to do for it now.
+    """Work on a claimed job until nothing is left to do for it now, writing so many parts side by side.
 
     Raises the HubError that ended it: what is wrong with the file, a right that was lost. Raises Lost when somebody
     else has taken it over. Every step may be cut off anywhere, and is taken up again by whoever claims the job next.
@@ -40,7 +41,7 @@ async def run(
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
         job = await load(connection, database, policy, caller, import_id, claim)
-    job.progress = progress
+    job.progress, job.abreast = progress, abreast
     async with _beating(job):
         while job.state in STEPS:
             await _step(job, files)

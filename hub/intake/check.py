@@ -227,7 +227,6 @@ _DISTANCES = [column.key for column in COLUMNS if column.kind == "distance"]
 _REQUIRED = [column.slot for column in COLUMNS if column.required]
 _REQUIRED_OF = itemgetter(*_REQUIRED)
 _NAME, _CLASS = _SLOTS.index("name"), _SLOTS.index("class_number")
-_UNSEEN: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +237,15 @@ class _Mended:
     codes: tuple[str, ...]
 
 
+class _Unseen:
+    """Stands for a text whose meaning is not known yet."""
+
+
+_UNSEEN: Any = _Unseen()
+_NO_VALUES = {_Unseen, _Mended, Wrong}
+"""What a cell may be remembered by that is not itself its value."""
+
+
 class _Examiner:
     """The state of one sheet's check: what was parsed before, who was seen before, how much was listed."""
 
@@ -245,8 +253,8 @@ class _Examiner:
         self.read, self.known = read, known
         self._part = Checked([], [], 0)
         self._faults, self._warnings, self._mended = Listing(), Listing(), Listing()
-        shared: dict[Any, dict[str, Any]] = {}
-        self._parsed = [shared.setdefault(_meaning(column), {}) for column in COLUMNS]
+        shared: dict[Any, dict[Any, Any]] = {}
+        self._parsed = [shared.setdefault(_meaning(column), {None: None}) for column in COLUMNS]
         self._seen: dict[Any, int] = {}
         self._odd_rows = {number for number, _ in read.oddities}
         self._named = [(read.letters.get(c.slot, c.letter), c.header, c.slot) for c in COLUMNS]
@@ -299,33 +307,39 @@ class _Examiner:
         self, number: int, cells: Sequence[Any], found: dict[str, list[Wrong]]
     ) -> tuple[list[Any], list[tuple[int, tuple[str, ...]]]]:
         """The values of a row, and the places of those that were mended, with what was."""
-        flat: list[Any] = []
+        flat = [parsed.get(cell, _UNSEEN) for parsed, cell in zip(self._parsed, cells, strict=True)]
         mended: list[tuple[int, tuple[str, ...]]] = []
-        for cell, parsed, column in zip(cells, self._parsed, COLUMNS, strict=True):
-            if cell is None:
-                flat.append(None)
-                continue
-            value = parsed.get(cell, _UNSEEN)
+        for place in [place for place, value in enumerate(flat) if type(value) in _NO_VALUES]:
+            value = flat[place]
             if value is _UNSEEN:
-                value = self._value(column, cell)
-                if type(cell) is str:
-                    if len(parsed) == _MOST_REMEMBERED:
-                        parsed.clear()
-                    parsed[cell] = value
-            kind = type(value)
-            if kind is _Mended:
-                mended.append((len(flat), value.codes))
+                value = self._parse_new(place, cells[place])
+            if type(value) is _Mended:
+                mended.append((place, value.codes))
                 value = value.value
-            elif kind is Wrong:
-                found[column.slot] = [value]
+            elif type(value) is Wrong:
+                found[_SLOTS[place]] = [value]
                 value = None
-            flat.append(value)
+            flat[place] = value
         if number in self._odd_rows:
             for place, column in enumerate(COLUMNS):
                 key = self.read.oddities.get((number, place))
                 if key is not None:
                     found[column.slot] = [Wrong(key)]
         return flat, mended
+
+    def _parse_new(self, place: int, cell: Any) -> Any:
+        """The value of a cell that was not met before in another row; what it meant is remembered."""
+        parsed = self._parsed[place]
+        value = parsed.get(cell, _UNSEEN)
+        if value is not _UNSEEN:  # met in this row
+            return value
+        value = self._value(COLUMNS[place], cell)
+        if type(cell) is str:
+            if len(parsed) > _MOST_REMEMBERED:
+                parsed.clear()
+                parsed[None] = None
+            parsed[cell] = value
+        return value
 
     def _value(self, column: Column, cell: Any) -> Any:
         """A cell's value, or what is wrong with it, or what was mended."""
