@@ -36,7 +36,7 @@ class Province:
         connection = await asyncpg.connect(self.cluster.url("postgres", "postgres"))
         try:
             await connection.execute(f"DROP DATABASE IF EXISTS {_COPY} WITH (FORCE)")
-            await connection.execute(f"CREATE DATABASE {_COPY} TEMPLATE {_KEPT}")
+            await connection.execute(f"CREATE DATABASE {_COPY} TEMPLATE {_KEPT} STRATEGY FILE_COPY")
             await connection.execute("CHECKPOINT")
             yield replace(self.settings, **_urls(self.cluster, _COPY))
         finally:

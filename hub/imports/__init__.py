@@ -29,7 +29,7 @@ PATIENCE = 30.0
 """Seconds that whoever waits for an import waits for its turn."""
 _LOOK_AGAIN = 0.05
 _ABREAST = 2
-"""Parts that are written side by side while somebody waits; a worker writes one at a time, which leaves others a core."""
+"""Parts that are written side by side while somebody waits; a worker writes one at a time and leaves others a core."""
 
 
 @dataclass(frozen=True, slots=True)

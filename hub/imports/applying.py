@@ -77,7 +77,7 @@ class Part:
 
 
 async def apply(job: Job) -> None:
-    """Write what is not written yet, as many parts side by side as the job may. Raises Changed when rows must be judged anew.
+    """Write what is not written yet, `job.abreast` parts at a time. Raises Changed when rows must be judged anew.
 
     Whoever asked for all or nothing gets one transaction.
     """

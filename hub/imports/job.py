@@ -52,7 +52,8 @@ class Job:
     """An import claimed by this process; it acts for `caller`, whose right is looked up again in every transaction.
 
     `row` is the import, `school` its school, `key` the workbook's key in the file store if it is the caller's own.
-    `progress` is told how many rows are done and how many there are.
+    `abreast` is how many parts are written side by side, `progress` is told how many rows are done and how many there
+    are.
     """
 
     database: Database
