@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from benchmarks import processes, province, pupils
-from benchmarks.endurance import _paced, _request
+from benchmarks.endurance import request
 from benchmarks.import_workbook import _clerk
+from benchmarks.neighbours import paced
 from benchmarks.pages import QUERIES, asked
 from benchmarks.province import Province
 from benchmarks.result import Result
@@ -45,14 +46,14 @@ async def _serve(place: Province) -> None:
 async def _measure(place: Province, port: int) -> None:
     role, query, draw = QUERIES["student page"]
     token, codes = await asked(place, role, draw)
-    wanted = [_request(port, token, query, {"code": code}) for code in codes]
+    wanted = [request(port, token, query, {"code": code}) for code in codes]
     sizes = {"students": province.LARGE, "rows": ROWS}
     result = Result("deadline", sizes, place.postgres, target="p99 while importing at most twice that of idle")
-    await _paced(port, wanted)
-    idle = _add(result, "idle", await _paced(port, wanted), 0.0)
+    await paced(port, wanted)
+    idle = _add(result, "idle", await paced(port, wanted), 0.0)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
         job = await _send(place, client)
-        spent = await _paced(port, wanted)
+        spent = await paced(port, wanted)
         seen = await _ask(client, job["token"], _LOOK, id=job["id"])
     _add(result, f"importing: {seen['importJob']['state']}", spent, idle)
     result.publish()
