@@ -403,6 +403,15 @@ async def test_nobody_gets_a_second_record_at_the_school(form: Form, system: asy
     assert await dump(system, TABLES) == before
 
 
+async def test_whose_record_was_deleted_is_entered_anew(form: Form, system: asyncpg.Connection) -> None:
+    first = await form.made(make_row(1))
+    await system.execute("UPDATE students SET state = 'DELETED' WHERE name = $1", make_row(1)["name"])
+    second = await form.made(make_row(1))
+    assert first["student"]["id"] != second["student"]["id"]
+    states = await system.fetch("SELECT state FROM students WHERE name = $1 ORDER BY id", make_row(1)["name"])
+    assert [each["state"] for each in states] == ["DELETED", "IN_SCHOOL"]
+
+
 async def test_namesakes_with_numbers_of_their_own_are_two_pupils(form: Form) -> None:
     first = await form.made(make_row(1))
     second = await form.made(make_row(2, name=make_row(1)["name"]))

@@ -97,6 +97,19 @@ async def test_a_row_whose_key_data_were_changed_in_the_return_is_still_the_same
     assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 1
 
 
+async def test_a_return_of_a_pupil_whose_record_was_deleted_brings_the_pupil_anew(
+    jobs: Jobs, system: asyncpg.Connection
+) -> None:
+    first = await jobs.run(make_row(1), make_row(2))
+    data, name = await returned(jobs, first["id"]), make_row(1)["name"]
+    await system.execute("UPDATE students SET state = 'DELETED' WHERE name = $1", name)
+    again = await jobs.start(data)
+    await jobs.worker.drain()
+    assert verdicts(await jobs.job(again)) == [(2, "CREATE"), (3, "UNCHANGED")]
+    found = await system.fetch("SELECT state FROM students WHERE name = $1 ORDER BY id", name)
+    assert [each["state"] for each in found] == ["DELETED", "IN_SCHOOL"]
+
+
 async def test_tokens_of_another_schools_import_mean_nobody(
     jobs: Jobs, province: Province, system: asyncpg.Connection
 ) -> None:

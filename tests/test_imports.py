@@ -180,6 +180,21 @@ async def test_a_pupil_without_number_is_known_again_by_name_sex_and_birth_date(
     assert await system.fetchval("SELECT count(*) FROM students WHERE name = $1", make_row(1)["name"]) == 1
 
 
+@pytest.mark.parametrize("row", [make_row(1), make_nameless(1)], ids=["numbered", "without number"])
+async def test_a_pupil_whose_record_was_deleted_comes_anew(
+    desk: Desk, system: asyncpg.Connection, row: dict[str, str]
+) -> None:
+    await desk.bring(row)
+    name = row["name"]
+    await system.execute("UPDATE students SET state = 'DELETED' WHERE name = $1", name)
+    old = await system.fetchval("SELECT s::text FROM students s WHERE name = $1", name)
+    assert counts(await desk.bring(row)) == (1, 1, 0, 0, 0)
+    assert counts(await desk.bring(row)) == (1, 0, 0, 1, 0)
+    found = await system.fetch("SELECT state, s::text AS whole FROM students s WHERE name = $1 ORDER BY id", name)
+    assert [each["state"] for each in found] == ["DELETED", "IN_SCHOOL"]
+    assert found[0]["whole"] == old
+
+
 async def test_a_number_that_appears_later_is_key_data_not_a_second_pupil(
     desk: Desk, system: asyncpg.Connection
 ) -> None:

@@ -24,7 +24,7 @@ _PARTS = text(
 _CHUNK = """SELECT r.* FROM import_rows r
        WHERE r.import_id = :import AND r.number BETWEEN :first AND :last AND r.verdict = :verdict"""
 _ROWS = text(f"SELECT number, student_id, student_version, changes, before FROM ({_CHUNK}) AS r ORDER BY number")  # noqa: S608
-_KNOWN = """SELECT FROM students s WHERE s.school_id = :school AND (
+_KNOWN = """SELECT FROM students s WHERE s.school_id = :school AND s.state <> 'DELETED' AND (
            s.id_number = p.id_number OR (s.name = p.name AND s.sex = p.sex AND s.birth_date = p.birth_date
                                          AND (s.id_number IS NULL OR p.id_number IS NULL)))"""
 _COLUMNS = ", ".join(("name_key", "name_terms", *KEPT))

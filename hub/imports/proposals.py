@@ -48,7 +48,8 @@ _MEANT = text(
          AS t (row, import, number)
        JOIN imports i ON i.id = t.import AND i.school_id = :school
        JOIN import_rows r ON r.import_id = t.import AND r.number = t.number
-       WHERE r.student_id IS NOT NULL"""
+       WHERE r.student_id IS NOT NULL
+         AND NOT EXISTS (SELECT FROM students s WHERE s.id = r.student_id AND s.state = 'DELETED')"""
 )
 _COUNTED = {
     RowVerdict.CREATE: "created",

@@ -19,7 +19,9 @@ FAMILY = "family"
 """What changes are called that are a family member's."""
 
 _RECOGNISED = ("id", "name", "sex", "birth_date", "id_number", "class_id", "state")
-_OF_SCHOOL = text(f"SELECT {', '.join(_RECOGNISED)} FROM students WHERE school_id = :school")  # noqa: S608 -- column names
+_OF_SCHOOL = text(
+    f"SELECT {', '.join(_RECOGNISED)} FROM students WHERE school_id = :school AND state <> 'DELETED'"  # noqa: S608 -- column names
+)
 _LIKE = text(
     f"""{_OF_SCHOOL.text} AND (id_number = :id_number OR (name = :name AND sex = :sex AND birth_date = :birth_date))"""
 )
@@ -30,7 +32,7 @@ Pupils = dict[Any, Pupil]
 
 
 async def of_school(connection: AsyncConnection, school_id: int) -> Pupils:
-    """A school's pupils as far as rows recognise them by it."""
+    """A school's pupils as far as rows recognise them by it: a deleted record is nobody, so its pupil may come anew."""
     return _known(await connection.execute(_OF_SCHOOL, {"school": school_id}))
 
 
