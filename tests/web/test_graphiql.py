@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import openpyxl
 import pytest
 from graphql import build_schema, parse, validate
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
@@ -202,6 +203,14 @@ async def upload(page: Page, content: bytes, name: str = "一年级.xlsx") -> No
     await page.get_by_role("button", name="上传并核对").click()
 
 
+async def marked_cells(page: Page) -> set[str]:
+    """The cells with a comment in the workbook that comes back."""
+    async with page.expect_download() as fetched:
+        await page.get_by_role("button", name="下载批注工作簿").click()
+    book = openpyxl.load_workbook(BytesIO((await (await fetched.value).path()).read_bytes()))
+    return {cell.coordinate for row in book["学生基本信息"] for cell in row if cell.comment}
+
+
 def make_pupil(place: int, school: str, number: str, **changes: str) -> dict[str, str]:
     """A sound row for a class of the demonstration, whose pupils are six or seven years old."""
     year = clock.today().year
@@ -248,7 +257,7 @@ async def test_a_school_sees_itself_uploads_mistakes_and_its_county_sees_the_cou
     ]
     await upload(page, make_workbook(school, number, *good, *wrong), "<img src=x onerror=alert(1)>.xlsx")
     await expect(page.locator(".counts")).to_have_text("总行数7新增3更新0未变0退回4")
-    rows = page.locator(".result tbody tr")
+    rows = page.locator(".result table").first.locator("tbody tr")
     await expect(rows).to_have_count(4)
     for place, told in enumerate(
         [
@@ -260,9 +269,13 @@ async def test_a_school_sees_itself_uploads_mistakes_and_its_county_sees_the_cou
     ):
         for text in told:
             await expect(rows.nth(place)).to_contain_text(text)
+    await expect(rows.first.locator(".meant")).to_contain_text(wrong_id)
     await expect(page.locator(".verdict")).to_contain_text("正确的行已入库")
     await expect(page.locator(".result-head")).to_contain_text("<img src=x onerror=alert(1)>.xlsx")
     await expect(page.get_by_role("heading", name="核对结果")).to_be_focused()
+    marked = await marked_cells(page)
+    assert {"A8", "D6", "G7", "M5"} <= marked
+    assert not {"A2", "B2", "D5", "G6", "M7"} & marked
 
     await sign_out(page)
     await sign_in(page, demo, "county_administrator")
@@ -486,7 +499,7 @@ async def test_a_workbook_without_a_sound_row_changes_nothing_and_says_so(page: 
     await page.emulate_media(media="print")
     await expect(page.locator(".bar")).to_be_hidden()
     await expect(page.locator(".sheet form")).to_be_hidden()
-    await expect(page.locator(".result table")).to_be_visible()
+    await expect(page.locator(".result table").first).to_be_visible()
 
 
 async def test_a_file_that_is_no_workbook_is_refused_with_what_to_do(page: Page, demo: Demo) -> None:

@@ -96,8 +96,18 @@ async function content(file: File, language: Language): Promise<Blob> {
 }
 
 /** Fetch the workbook template of a school and let the browser save it. */
-export async function saveTemplate(caller: Caller, school: string): Promise<void> {
-  const path = `/template?school=${encodeURIComponent(school)}`;
+export function saveTemplate(caller: Caller, school: string): Promise<void> {
+  return save(caller, `/template?school=${encodeURIComponent(school)}`, `${school}.xlsx`);
+}
+
+/** Fetch an import's workbook with every mistake marked in its cell and let the browser save it. */
+export async function saveReturn(caller: Caller, id: string, name: string): Promise<void> {
+  const { importReturn } = await ask<{ importReturn: { url: string } }>(caller, RETURN, { id });
+  const { pathname, search } = new URL(importReturn.url, location.origin);
+  return save(caller, pathname + search, name);
+}
+
+async function save(caller: Caller, path: string, name: string): Promise<void> {
   const response = await send(path, { headers: headers(caller) }, caller.language);
   if (!response.ok) {
     const answer = await json(response, caller.language);
@@ -106,7 +116,7 @@ export async function saveTemplate(caller: Caller, school: string): Promise<void
   const address = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
   link.href = address;
-  link.download = `${school}.xlsx`;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
@@ -124,6 +134,10 @@ export const VIEWER = "query Viewer { viewer { name username roles { role root p
 export const IMPORT = `mutation Import($input: ImportWorkbookInput!) {
   importWorkbook(input: $input) {
     import { id state total created updated unchanged rejected }
-    faults { row column header code value message remedy }
+    faults { ...Told }
+    warnings { ...Told }
   }
-}`;
+}
+fragment Told on RowFault { row column header code value message remedy suggestions }`;
+
+export const RETURN = "query Return($id: ID!) { importReturn(id: $id) { url } }";

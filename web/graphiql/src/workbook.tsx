@@ -1,11 +1,20 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { ask, type Caller, type Grant, IMPORT, type Person, Refusal, saveTemplate, upload } from "./hub";
+import { ask, type Caller, type Grant, IMPORT, type Person, Refusal, saveReturn, saveTemplate, upload } from "./hub";
 import { schoolCode } from "./session";
 import type { Words } from "./words";
 
-type Fault = { row: number; column: string; header: string; code: string; value: string | null; message: string; remedy: string };
+type Fault = {
+  row: number;
+  column: string;
+  header: string;
+  code: string;
+  value: string | null;
+  message: string;
+  remedy: string;
+  suggestions: string[];
+};
 type Counts = { total: number; created: number; updated: number; unchanged: number; rejected: number };
-type Outcome = { import: Counts & { id: string; state: "APPLIED" | "REFUSED" }; faults: Fault[] };
+type Outcome = { import: Counts & { id: string; state: "APPLIED" | "REFUSED" }; faults: Fault[]; warnings: Fault[] };
 type WorkbookProps = {
   words: Words;
   caller: Caller;
@@ -46,6 +55,10 @@ export function Workbook({ words, caller, person, grant, hidden, expire }: Workb
     return work(words.templating, () => saveTemplate(caller, school.trim()));
   }
 
+  function fetchReturn({ file, import: { id } }: Outcome & { file: string }) {
+    return work(words.marking, () => saveReturn(caller, id, `${file.replace(/\.[^.]*$/, "")}-${id.replace(":", "-")}.xlsx`));
+  }
+
   function submit(event: FormEvent) {
     event.preventDefault();
     const file = picker.current?.files?.[0];
@@ -82,7 +95,7 @@ export function Workbook({ words, caller, person, grant, hidden, expire }: Workb
           </button>
           <label>
             {words.file}
-            <input ref={picker} type="file" accept=".xlsx,.xls" />
+            <input ref={picker} type="file" accept=".xlsx,.csv" />
           </label>
           <button type="submit" className="primary" disabled={!allowed || busy !== ""}>
             {words.upload}
@@ -106,15 +119,19 @@ export function Workbook({ words, caller, person, grant, hidden, expire }: Workb
             </p>
           )}
         </div>
-        {outcome && <Result words={words} outcome={outcome} />}
+        {outcome && (
+          <Result words={words} outcome={outcome} busy={busy !== ""} fetchReturn={() => fetchReturn(outcome)} />
+        )}
       </div>
     </section>
   );
 }
 
-function Result({ words, outcome }: { words: Words; outcome: Outcome & { file: string } }) {
+type ResultProps = { words: Words; outcome: Outcome & { file: string }; busy: boolean; fetchReturn: () => void };
+
+function Result({ words, outcome, busy, fetchReturn }: ResultProps) {
   const heading = useRef<HTMLHeadingElement>(null);
-  const { faults, file } = outcome;
+  const { faults, warnings, file } = outcome;
   useEffect(() => heading.current?.focus(), [outcome]);
 
   return (
@@ -126,6 +143,11 @@ function Result({ words, outcome }: { words: Words; outcome: Outcome & { file: s
         <span className="file">
           {file} · {outcome.import.id}
         </span>
+        {faults.length + warnings.length > 0 && (
+          <button type="button" onClick={fetchReturn} disabled={busy}>
+            {words.marked}
+          </button>
+        )}
         <button type="button" onClick={() => window.print()}>
           {words.print}
         </button>
@@ -141,18 +163,19 @@ function Result({ words, outcome }: { words: Words; outcome: Outcome & { file: s
       <p className={faults.length === 0 ? "clean" : "verdict"}>
         {faults.length === 0 ? words.clean : words[outcome.import.state]}
       </p>
-      {faults.length > 0 && <Faults words={words} faults={faults} />}
+      {faults.length > 0 && <Faults words={words} title={words.faults} faults={faults} />}
+      {warnings.length > 0 && <Faults words={words} title={words.warnings} faults={warnings} />}
     </div>
   );
 }
 
-function Faults({ words, faults }: { words: Words; faults: Fault[] }) {
+function Faults({ words, title, faults }: { words: Words; title: string; faults: Fault[] }) {
   return (
     <>
       {faults.length > SHOWN && <p>{words.shown(SHOWN, faults.length)}</p>}
       <table>
         <caption>
-          {words.faults} ({faults.length})
+          {title} ({faults.length})
         </caption>
         <thead>
           <tr>
@@ -171,7 +194,14 @@ function Faults({ words, faults }: { words: Words; faults: Fault[] }) {
               <td className="header">{fault.header}</td>
               <td className="value">{fault.value ?? <i>{words.blank}</i>}</td>
               <td>{fault.message}</td>
-              <td>{fault.remedy}</td>
+              <td>
+                {fault.remedy}
+                {fault.suggestions.length > 0 && (
+                  <span className="meant">
+                    {words.meant} {fault.suggestions.join("、")}
+                  </span>
+                )}
+              </td>
             </tr>
           ))}
         </tbody>
