@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8000
 VENV   := .venv
-RUN     = PYTHONPATH="$(CURDIR)" $(VENV)/bin/python
+RUN     = PYTHONDONTWRITEBYTECODE= PYTHONPATH="$(CURDIR)" $(VENV)/bin/python# bytecode kept: each start compiles otherwise
 PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
 .DEFAULT_GOAL := help
