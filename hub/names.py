@@ -205,12 +205,15 @@ def _begun(parts: tuple[Readings, ...]) -> list[str]:
 
 
 def _spellings(parts: Sequence[Readings]) -> list[str]:
-    """These parts without blanks, one choice of each, up to one that has none; only the beginnings matter."""
+    """These parts without blanks, one choice of each, up to one that has none; only the beginnings matter.
+
+    What too many of them leave out is how they go on, never how they begin.
+    """
     if all(len(part) == 1 for part in parts):
         return ["".join([part[0] for part in parts])]
     spelt = [""]
     for part in takewhile(bool, parts):
-        spelt = [begun + more for begun in spelt for more in part][:_MOST_SPELLINGS]
+        spelt = [begun + more for more in part for begun in spelt][:_MOST_SPELLINGS]
     return spelt
 
 

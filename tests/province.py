@@ -97,7 +97,7 @@ async def make_caller(
         "INSERT INTO sessions (account_id, token_hash, expires_at) VALUES ($1, $2, $3)",
         made.accounts[caller],
         hashlib.sha256(token.encode()).digest(),
-        clock.now() + timedelta(days=1),
+        clock.now() + timedelta(hours=1),
     )
     return token
 

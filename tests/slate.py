@@ -4,8 +4,9 @@ Making the province takes a hundred and fifty statements, putting its rows back 
 written since, nothing is done at all.
 """
 
+import secrets
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Self
 
@@ -37,9 +38,9 @@ class Slate:
     settings: Settings
     owner: asyncpg.Connection
     """A superuser, for whom no trigger fires: rows are put back, not written."""
-    rows: dict[str, bytes] | None = None
+    made: Province = field(default_factory=Province)
+    rows: dict[str, bytes] = field(default_factory=dict)
     """The province's rows by table, once it was made."""
-    made: Province | None = None
     held: tuple[bool, str] | None = None
     """Whether it holds the province, and the next transaction when that was so."""
 
@@ -57,7 +58,7 @@ class Slate:
 
     async def province(self) -> Province:
         """Leave the database with the small province in it and nothing else."""
-        if self.rows is None:
+        if not self.rows:
             await self.wipe()
             await self._make()
         elif await self._differs(filled=True):
@@ -65,21 +66,30 @@ class Slate:
                 await empty(self.owner)
                 for table, rows in self.rows.items():
                     await self.owner.copy_to_table(table, source=BytesIO(rows), format="binary")
+                await self._sign_in()
             self.held = (True, await self._next())
-        assert self.made is not None
         return deepcopy(self.made)
 
     async def _make(self) -> None:
         connection = await db.system_door(self.settings).connect()
         self.made = await make_province(connection)
         await connection.close()
-        self.rows = {}
         for table in reversed(TABLES):
             if await self.owner.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
                 into: Any = BytesIO()
                 await self.owner.copy_from_table(table, output=into, format="binary")
                 self.rows[table] = into.getvalue()
         self.held = (True, await self._next())
+
+    async def _sign_in(self) -> None:
+        """Give everybody a new token: what a hub remembers of the old ones may be older than the rows."""
+        self.made.tokens = {caller: secrets.token_urlsafe(32) for caller in self.made.tokens}
+        await self.owner.execute(
+            """UPDATE sessions AS s SET token_hash = sha256(made.token::bytea), expires_at = now() + interval '1 hour'
+               FROM unnest($1::bigint[], $2::text[]) AS made (account, token) WHERE s.account_id = made.account""",
+            [self.made.accounts[caller] for caller in self.made.tokens],
+            list(self.made.tokens.values()),
+        )
 
     async def _differs(self, *, filled: bool) -> bool:
         return self.held is None or self.held != (filled, await self._next())
