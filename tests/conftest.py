@@ -19,11 +19,30 @@ from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_student
 from tests.slate import Slate
 
+LONGEST = (
+    *(
+        "test_import_faults",
+        "test_graphiql",
+        "test_cli",
+        "test_fuzz",
+        "test_packaging",
+        "test_postgres",
+        "test_accounts",
+    ),
+    *("test_workers", "test_intake_cells", "test_trial", "test_trial_races", "test_counts", "test_path_check"),
+    *("test_import_jobs", "test_live", "test_crowded_sockets", "test_intake_memory", "test_bounds", "test_migrations"),
+)
 FOLLOWING = pytest.StashKey[Any]()
 """The names of the fixtures of the test that comes next."""
 
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of several processes none is left with one of them at the end."""
+    places = {f"{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.hookimpl(tryfirst=True)
