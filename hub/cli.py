@@ -340,7 +340,7 @@ def verify_paths(
             raise typer.Exit(1)
 
 
-@trial.command()
+@trial.command(name="status")
 def status() -> None:
     """试运行概况 Whether the register is on trial, and what would go: rows of each kind, files, bytes."""
     from hub import trial_command
@@ -349,7 +349,7 @@ def status() -> None:
         trial_command.show(console, *asyncio.run(trial_command.look(settings)))
 
 
-@trial.command()
+@trial.command(name="request")
 def request(username: Username, password: Password) -> None:
     """申请结束试运行 Ask for the end of the trial, as a province administrator."""
     from hub import trial_command
@@ -360,7 +360,7 @@ def request(username: Username, password: Password) -> None:
     console.print(f"Asked for. The province leader confirms it within {hours} hours: hub trial end", soft_wrap=True)
 
 
-@trial.command()
+@trial.command(name="end")
 def end(
     username: Username,
     password: Password,
