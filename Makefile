@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8000
 VENV   := .venv
-RUN     = PYTHONPATH="$(CURDIR)" $(VENV)/bin/python
+RUN     = PYTHONDONTWRITEBYTECODE= PYTHONPATH="$(CURDIR)" $(VENV)/bin/python# bytecode kept: each start compiles otherwise
 PIP     = $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ migrate: $(VENV)/run ## Bring the database to this release's schema
 	@$(RUN) -m hub migrate
 
 test: $(VENV)/dev ## All tests, each process on a PostgreSQL of its own; ARGS="-k name" for some (with CI set, a skipped test fails)
-	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(if $(CI),-p tests.no_skips) $(ARGS)
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(CI),-p tests.no_skips) $(ARGS)
 
 fuzz: $(VENV)/run ## 10,000 random queries for random callers, each compared with a slow oracle (some minutes)
 	@$(RUN) -m hub fuzz --own --documents 10000 $(ARGS)

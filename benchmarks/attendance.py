@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ import uvloop
 
 import policies
 from benchmarks import province
+from benchmarks.driving import drive
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
 from hub import accounts, attendance, caller, clock, gate
@@ -91,23 +93,8 @@ POLICY = policies.load()
 
 
 async def _drive(database: Database, jobs: Sequence[Job]) -> dict[str, float]:
-    """Do the jobs, so many at once: class-days a second, milliseconds a request, and of this process a class-day."""
-    spent: list[float] = []
-    left: Iterator[Job] = iter(jobs)
-
-    async def work() -> None:
-        for job in left:
-            started = time.perf_counter()
-            await _mark(database, job)
-            spent.append(time.perf_counter() - started)
-
-    started, used = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(work() for _ in range(CALLERS)))
-    passed, used = time.perf_counter() - started, time.process_time() - used
-    spent.sort()
-    p50, p99 = (spent[int(len(spent) * share)] * 1e3 for share in (0.5, 0.99))
-    days = sum(len(job.markings) for job in jobs)
-    return {"rate": days / passed, "p50": p50, "p99": p99, "processor": used / days * 1e3}
+    """Class-days a second, milliseconds a request, and of this process a class-day."""
+    return await drive(jobs, CALLERS, partial(_mark, database), lambda job: len(job.markings))
 
 
 def _one_by_one(classes: dict[str, list[int]], teachers: dict[str, Caller], at: int) -> list[Job]:

@@ -1,10 +1,8 @@
 """Transfers inside a county, asked for and decided through the deeds, on one process with concurrent callers."""
 
-import asyncio
 import hashlib
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -12,6 +10,7 @@ import uvloop
 
 import policies
 from benchmarks import province
+from benchmarks.driving import drive
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
 from hub import accounts, caller, cases, clock, gate, transfers
@@ -89,11 +88,11 @@ async def _measure(place: Province) -> dict[str, list[dict[str, float]]]:
             jobs = await _jobs(settings, database)
             warm, jobs = jobs[:100], jobs[100:]
             for deed in DEEDS.values():
-                await _drive(database, warm, deed)
+                await drive(warm, CALLERS, partial(deed, database))
             for at in range(ROUNDS):
                 for what, deed in DEEDS.items():
                     some = jobs[at * PUPILS : (at + 1) * PUPILS]
-                    runs.setdefault(what, []).append(await _drive(database, some, deed))
+                    runs.setdefault(what, []).append(await drive(some, CALLERS, partial(deed, database)))
         await _check(settings, len(warm) + ROUNDS * PUPILS)
     return runs
 
@@ -129,27 +128,6 @@ async def _approve(database: Database, who: Caller, case: int) -> None:
 
 
 DEEDS = {"requests": _ask, "first decisions": _first, "last decisions, which move the pupil": _last}
-
-
-async def _drive(
-    database: Database, jobs: Sequence[Job], deed: Callable[[Database, Job], Awaitable[None]]
-) -> dict[str, float]:
-    """Do the jobs, so many at once: the rate, latencies, and this process's processor time each, in milliseconds."""
-    spent: list[float] = []
-    left: Iterator[Job] = iter(jobs)
-
-    async def work() -> None:
-        for job in left:
-            started = time.perf_counter()
-            await deed(database, job)
-            spent.append(time.perf_counter() - started)
-
-    started, used = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(work() for _ in range(CALLERS)))
-    passed, used = time.perf_counter() - started, time.process_time() - used
-    spent.sort()
-    p50, p99 = (spent[int(len(spent) * share)] * 1e3 for share in (0.5, 0.99))
-    return {"rate": len(jobs) / passed, "p50": p50, "p99": p99, "processor": used / len(jobs) * 1e3}
 
 
 async def _jobs(settings: Settings, database: Database) -> list[Job]:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import policies
-from hub import answers, caller, clock, counts, erasing, files, gate, photos, templates
+from hub import answers, caller, clock, counts, erasing, files, gate, names, photos, templates
 from hub.accounts import Sessions
 from hub.caller import Caller
 from hub.db import Database
@@ -61,6 +61,7 @@ _SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 
 def build(settings: Settings) -> Starlette:
     """The application of one process. It starts without a database too, and is ready once there is one."""
+    names.load()
     database = Database(settings)
     reader = Reader(database, settings, policies.load())
     hub = Hub(root.build(settings), reader, Sessions(database), Files(settings.home / "files"))

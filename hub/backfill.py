@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from hub import db, names
+from hub import db
 from hub.settings import Settings
 
 TABLES = ("places", "schools", "students")
@@ -33,6 +33,8 @@ async def _fill(connection: asyncpg.Connection, table: str, progress: Progress, 
     empty = f"SELECT EXISTS (SELECT FROM {table} WHERE name_terms = '{{}}')"  # noqa: S608 -- names of this module
     if not await connection.fetchval(empty):
         return 0
+    from hub import names  # with the dictionaries it reads, which every command would wait for otherwise
+
     last = await connection.fetchval(f"SELECT max(id) FROM {table}")  # noqa: S608 -- names of this module
     some = f"SELECT id, name, name_terms = '{{}}' AS empty FROM {table} WHERE id > $1 ORDER BY id LIMIT {batch}"  # noqa: S608 -- names of this module
     write = f"""

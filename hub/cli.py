@@ -1,4 +1,7 @@
-"""The command `hub`: what an operator and a clerk do from a terminal."""
+"""The command `hub`: what an operator and a clerk do from a terminal.
+
+Each command loads what it works with when it is called: all of it together would make every call wait.
+"""
 
 import asyncio
 import os
@@ -10,28 +13,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import asyncpg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
 
 import hub
-from hub import backfill, counts, demo, migrate, outbox, path_check, seed, trial_command, worker, workers
-from hub.demo import Follow
 from hub.errors import Conflict, HubError, Unavailable
-from hub.fuzz import command as fuzz
-from hub.fuzz import trial
-from hub.imports import command as intake
-from hub.intake.check import Fault
-from hub.photos import command as photos
 from hub.postgres import Cluster, PostgresFailed
 from hub.settings import Settings
 from hub.terms import ImportMode
-from schema import root
+
+if TYPE_CHECKING:
+    from hub.backfill import Progress as Follow
+    from hub.intake.check import Fault
+    from hub.outbox import Position
+    from hub.path_check import Difference
 
 app = typer.Typer(
     help="学籍数据中心 The student-status register.",
@@ -41,6 +40,8 @@ app = typer.Typer(
 )
 verify = typer.Typer(help="核对派生数据 Hold derived data against what they are derived from.", no_args_is_help=True)
 app.add_typer(verify, name="verify")
+trial = typer.Typer(help="试运行 The trial: what it holds, and its end.", no_args_is_help=True)
+app.add_typer(trial, name="trial")
 console = Console()
 DATABASE = "hub"
 
@@ -67,10 +68,20 @@ def main() -> None:
     except FileNotFoundError as error:
         console.print(f"[red]找不到文件 No such file: {error.filename}[/red]")
         sys.exit(1)
-    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+    except Exception as error:
+        if not isinstance(error, _out_of_order()):
+            raise
+        cause = getattr(error, "orig", None) or error
         console.print(f"{Unavailable().text()}\n{Unavailable().text('en')}\n{cause}", markup=False)
         sys.exit(1)
+
+
+def _out_of_order() -> tuple[type[Exception], ...]:
+    """What the database and the machine say when they cannot; looked up only when something went wrong."""
+    import asyncpg
+    from sqlalchemy.exc import DBAPIError
+
+    return OSError, DBAPIError, asyncpg.PostgresError
 
 
 @app.callback(invoke_without_command=True)
@@ -101,6 +112,8 @@ def serve(port: Port = None, processes: Workers = None) -> None:
 @app.command(name="worker")
 def worker_(attached: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """处理导入队列 Work on queued imports until Ctrl-C, beside `hub serve` or on another machine."""
+    from hub import worker
+
     if attached:
         threading.Thread(target=_end_with_input, daemon=True).start()
         worker.main(Settings.read())
@@ -135,6 +148,8 @@ def template_(
     password: Annotated[str | None, typer.Option(help="密码 Password.")] = None,
 ) -> None:
     """导出导入模板 Write the import workbook of a school."""
+    from hub import demo
+
     path = out or Path(f"{school}.xlsx")
     if last_year:
         username = username or typer.prompt("用户名 User name")
@@ -165,6 +180,8 @@ def import_(
 ) -> None:
     """导入工作簿 Import a workbook of a school, exactly as an upload does; faults are listed row by row."""
     workbook.stat()
+    from hub.imports import command as intake
+
     speech: Literal["zh", "en"] = "en" if language == "en" else "zh"
     with database() as settings, bar() as progress:
         task = progress.add_task("读取与检查 reading", total=None)
@@ -199,6 +216,8 @@ def confirm_(
     refuse: Annotated[bool, typer.Option("--refuse", help="不同意 Withdraw it instead.")] = False,
 ) -> None:
     """确认导入 A leader lets an import go on that was held for its duplicates or leavers."""
+    from hub.imports import command as intake
+
     with database() as settings:
         state = asyncio.run(intake.confirm(settings, number, username, password, approve=not refuse))
     console.print(f"批次 import {number}: {state}")
@@ -209,6 +228,8 @@ def undo_(
     number: Annotated[int, typer.Argument(help="批次号 Number of the import.")], username: Username, password: Password
 ) -> None:
     """撤销导入 Take back what an import wrote; later edits are kept."""
+    from hub.imports import command as intake
+
     with database() as settings:
         state = asyncio.run(intake.undo(settings, number, username, password))
     console.print(f"批次 import {number}: {state}")
@@ -217,6 +238,8 @@ def undo_(
 @app.command(name="approve")
 def approve_(school: School, username: Username, password: Password) -> None:
     """审核照片 A leader approves all photos that wait in a school; the browser approves or refuses them one by one."""
+    from hub.photos import command as photos
+
     with database() as settings:
         done = asyncio.run(photos.approve(settings, school, username, password))
     console.print(f"已通过照片 Photos approved: {done}")
@@ -233,6 +256,8 @@ def photos_(
     """导入照片 Bring photos of pupils into a school, exactly as an upload does; what is not taken is told by file."""
     for archive in archives:
         archive.stat()
+    from hub.photos import command as photos
+
     with database() as settings, bar() as progress:
         reports = asyncio.run(photos.run(settings, archives, school, username, password, _followed(progress)))
     for report in reports:
@@ -247,6 +272,8 @@ def photos_(
 def demo_(port: Port = None, students: Students = 45_000, seed: Seed = 2013) -> None:
     """演示 A sample province, a workbook imported, the hub serving; log-ins are printed."""
     look(port)
+    from hub import demo
+
     with database() as settings:
         if asyncio.run(demo.is_empty(settings)):
             asyncio.run(_plant(settings, students, seed, settings.home / "sample-truth.csv"))
@@ -266,6 +293,8 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", help="持续输出 Wait for more until Ctrl-C.")] = False,
 ) -> None:
     """输出事件 Print what happened in the register, in order, each event once, as JSON lines."""
+    from hub import outbox
+
     position = None if after is None else outbox.Position.read(after)
     with database() as settings:
         asyncio.run(_tell(settings, position, forever=follow))
@@ -276,6 +305,8 @@ def verify_counts(
     mend: Annotated[bool, typer.Option("--mend", help="重新统计 Count anew where they differ.")] = False,
 ) -> None:
     """核对人数统计 Recount the register and compare with the cube of counts."""
+    from hub import counts
+
     with database() as settings:
         found = asyncio.run(counts.differences(settings))
         for difference in found:
@@ -295,6 +326,8 @@ def verify_paths(
     mend: Annotated[bool, typer.Option("--mend", help="改正 Rewrite those that differ.")] = False,
 ) -> None:
     """核对路径 Hold every path against its foreign keys; list the rows that differ, exit code 1 if any are left."""
+    from hub import path_check
+
     with database() as settings:
         if mend:
             with bar() as progress:
@@ -305,6 +338,49 @@ def verify_paths(
         _tell_paths(differing)
         if differing:
             raise typer.Exit(1)
+
+
+@trial.command(name="status")
+def status() -> None:
+    """试运行概况 Whether the register is on trial, and what would go: rows of each kind, files, bytes."""
+    from hub import trial_command
+
+    with database() as settings:
+        trial_command.show(console, *asyncio.run(trial_command.look(settings)))
+
+
+@trial.command(name="request")
+def request(username: Username, password: Password) -> None:
+    """申请结束试运行 Ask for the end of the trial, as a province administrator."""
+    from hub import trial_command
+
+    with database() as settings:
+        hours = asyncio.run(trial_command.request(settings, username, password))
+    console.print(f"已申请，请省级学籍主管领导在 {hours} 小时内确认。", soft_wrap=True)
+    console.print(f"Asked for. The province leader confirms it within {hours} hours: hub trial end", soft_wrap=True)
+
+
+@trial.command(name="end")
+def end(
+    username: Username,
+    password: Password,
+    confirm: Annotated[str | None, typer.Option(help="省全称 The province's name; asked for if not given.")] = None,
+) -> None:
+    """结束试运行 End the trial, as the province leader: its records and files are erased, for good."""
+    from hub import trial_command
+
+    with database() as settings:
+        found = asyncio.run(trial_command.contents(settings, username, password))
+        trial_command.show(console, found.standing, found.kinds, found.file_bytes)
+        asked = f"以上数据将全部清除，不可恢复。请输入“{found.confirm}”确认 Type it to erase all this for good"
+        typed = confirm or typer.prompt(asked)
+        with console.status("清除记录 erasing records"):
+            asyncio.run(trial_command.end(settings, username, password, typed))
+        console.print("试运行已结束，学籍库正式运行。 The trial is over; the register is in force.", soft_wrap=True)
+        with bar() as progress:
+            task = progress.add_task("清除文件 erasing files", total=None)
+            asyncio.run(trial_command.erase(settings, lambda gone: progress.update(task, completed=gone)))
+            progress.update(task, description="文件已清除 files erased", total=progress.tasks[task].completed)
 
 
 @app.command(name="fuzz")
@@ -318,6 +394,9 @@ def fuzz_(
     ] = False,
 ) -> None:
     """核对查询 Ask random queries for random callers and compare each answer with a slow oracle; writes nothing."""
+    from hub.fuzz import command as fuzz
+    from hub.fuzz import trial as trials
+
     text = None if policy is None else policy.read_text(encoding="utf-8")
     with bar() as progress:
         task = progress.add_task("核对 comparing", total=documents)
@@ -330,9 +409,9 @@ def fuzz_(
         else:
             with database() as settings:
                 tally = asyncio.run(fuzz.run(settings, documents, seed, text, follow))
-    console.print(trial.summary(tally), markup=False)
+    console.print(trials.summary(tally), markup=False)
     for found in tally.disagreements[:10]:
-        console.print(trial.describe(found, show=show or own), markup=False, soft_wrap=True, highlight=False)
+        console.print(trials.describe(found, show=show or own), markup=False, soft_wrap=True, highlight=False)
     if tally.disagreements or not tally.told_enough:
         raise typer.Exit(1)
 
@@ -342,6 +421,8 @@ def schema_(
     check: Annotated[bool, typer.Option("--check", help="只比较 Compare with the file, change nothing.")] = False,
 ) -> None:
     """写出 GraphQL 模式 Write schema/schema.graphql, or check that it is what the code says."""
+    from schema import root
+
     text = root.build(Settings()).as_str() + "\n"
     if not check:
         root.SDL.write_text(text, encoding="utf-8")
@@ -396,11 +477,10 @@ def bar() -> Iterator[Progress]:
         yield progress
 
 
-app.add_typer(trial_command.commands(console, database, bar), name="trial")
-
-
 def run(settings: Settings) -> None:
     """Serve until a signal."""
+    from hub import workers
+
     try:
         workers.serve(settings)
     except workers.Failed:
@@ -408,7 +488,7 @@ def run(settings: Settings) -> None:
         raise typer.Exit(1) from None
 
 
-def _told(fault: Fault, language: Literal["zh", "en"]) -> str:
+def _told(fault: "Fault", language: Literal["zh", "en"]) -> str:
     """A fault in two lines: where and what stands there, what is wrong and what to do."""
     value = "" if fault.value is None else f" · {fault.value}"
     return (
@@ -430,6 +510,8 @@ def _place(settings: Settings) -> str:
 
 
 async def _migrate(settings: Settings, password: str | None) -> None:
+    from hub import backfill, migrate, seed
+
     await migrate.upgrade(settings, password=password)
     await seed.seed(settings)
     with ExitStack() as shown:
@@ -443,13 +525,15 @@ async def _migrate(settings: Settings, password: str | None) -> None:
         await backfill.fill(settings, follow)
 
 
-async def _tell(settings: Settings, after: outbox.Position | None, *, forever: bool) -> None:
+async def _tell(settings: Settings, after: "Position | None", *, forever: bool) -> None:
+    from hub import outbox
+
     async for event in outbox.follow(settings, after, forever=forever):
         typer.echo(event.line)
         sys.stdout.flush()
 
 
-def _tell_paths(differing: list[path_check.Difference]) -> None:
+def _tell_paths(differing: "list[Difference]") -> None:
     table = Table("表 table", "列 column", "id", "现为 is", "应为 should be")
     for each in differing:
         for key, found, should in each.first:
@@ -462,11 +546,13 @@ def _tell_paths(differing: list[path_check.Difference]) -> None:
 
 
 async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
+    from hub import demo
+
     with bar() as progress:
         await demo.plant(settings, students, seed_, truth, _followed(progress))
 
 
-def _followed(progress: Progress) -> Follow:
+def _followed(progress: Progress) -> "Follow":
     """Shows what it is told in a bar for each thing that is done."""
     tasks: dict[str, Any] = {}
 

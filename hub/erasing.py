@@ -6,7 +6,7 @@ So whoever is killed at it leaves nothing to mend, and the next one goes on.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import asyncpg
 import orjson
@@ -15,6 +15,7 @@ import structlog
 from hub import db
 from hub.db import Database
 from hub.files import Files
+from hub.rounds import beside
 from hub.settings import Settings
 from hub.terms import RegisterState
 from hub.trial import STANDING, Standing
@@ -65,13 +66,8 @@ async def erasing(database: Database, files: Files) -> AsyncIterator[None]:
     if database.settings.erase_seconds <= 0:
         yield
         return
-    task = asyncio.create_task(_keep_looking(database.settings, files))
-    try:
+    async with beside(_keep_looking(database.settings, files)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _keep_looking(settings: Settings, files: Files) -> None:

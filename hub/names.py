@@ -7,8 +7,6 @@ from functools import lru_cache
 from itertools import chain, pairwise, takewhile
 from operator import itemgetter
 
-import pypinyin
-
 from hub.errors import BadInput
 
 # Surnames that are read otherwise than the same character elsewhere.
@@ -205,12 +203,15 @@ def _begun(parts: tuple[Readings, ...]) -> list[str]:
 
 
 def _spellings(parts: Sequence[Readings]) -> list[str]:
-    """These parts without blanks, one choice of each, up to one that has none; only the beginnings matter."""
+    """These parts without blanks, one choice of each, up to one that has none; only the beginnings matter.
+
+    What too many of them leave out is how they go on, never how they begin.
+    """
     if all(len(part) == 1 for part in parts):
         return ["".join([part[0] for part in parts])]
     spelt = [""]
     for part in takewhile(bool, parts):
-        spelt = [begun + more for begun in spelt for more in part][:_MOST_SPELLINGS]
+        spelt = [begun + more for more in part for begun in spelt][:_MOST_SPELLINGS]
     return spelt
 
 
@@ -232,6 +233,18 @@ def _matched(token: str, end: str) -> str:
     return f"(?:{in_full}|{initials})"
 
 
+def load() -> None:
+    """Load the dictionaries of readings now, so that nobody who is served waits for them."""
+    _spoken("一")
+
+
+def _spoken(text: str) -> list[str]:
+    """How text is read, without tones. The first call loads the dictionaries: few commands have to wait for them."""
+    from pypinyin import lazy_pinyin
+
+    return [str(syllable) for syllable in lazy_pinyin(text)]
+
+
 def _surname(name: str) -> str:
     if not name.isalnum() or _plain(name[:1]).isascii():
         return ""
@@ -244,7 +257,7 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=30_000)
 def _reading(character: str) -> str:
-    return _GIVEN.get(character) or str(pypinyin.lazy_pinyin(character)[0])
+    return _GIVEN.get(character) or _spoken(character)[0]
 
 
 def _readings(character: str) -> Readings:
@@ -257,7 +270,7 @@ def _readings(character: str) -> Readings:
         for own, reading in zip(word, spelt.split(), strict=False)
         if own == character
     }
-    common = str(pypinyin.lazy_pinyin(character)[0])
+    common = _spoken(character)[0]
     return tuple(sorted(reading for reading in told | {common} if reading.isascii() and reading.isalnum()))
 
 
@@ -277,4 +290,4 @@ def _base(character: str) -> str:
 
 
 def _phrase(text: str) -> str:
-    return " ".join(pypinyin.lazy_pinyin(_plain(text)))
+    return " ".join(_spoken(_plain(text)))

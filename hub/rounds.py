@@ -1,8 +1,9 @@
 """Work that a serving process does again and again beside its requests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 
@@ -18,7 +19,14 @@ async def rounds(seconds: float, deed: Callable[[], Awaitable[object]], failed: 
     if seconds <= 0:
         yield
         return
-    task = asyncio.create_task(_keep_on(seconds, deed, failed))
+    async with beside(_keep_on(seconds, deed, failed)):
+        yield
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Work in the background while the block runs; what is left of it then is dropped."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from hub.caller import Caller
 from hub.db import Database
 from hub.files import Files
 from hub.settings import Settings
-from policies import Policy
+from policies import Policy, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Seat:
 
 
 @asynccontextmanager
-async def taken(settings: Settings, username: str, password: str) -> AsyncIterator[Seat]:
-    """Sign in for a block, under the first role, and out again. Raises Unauthenticated."""
+async def taken(settings: Settings, username: str, password: str, role: Role | None = None) -> AsyncIterator[Seat]:
+    """Sign in for a block, under a role or the first, and out again. Raises Unauthenticated, Forbidden."""
     async with Database(settings) as database:
         signed_in = await accounts.sign_in(database, username, password)
         account = await accounts.Sessions(database).find(signed_in.token)
         policy = policies.load(await _policy(database))
         try:
-            yield Seat(database, policy, Files(settings.home / "files"), caller.act(account, None, clock.now()))
+            yield Seat(database, policy, Files(settings.home / "files"), caller.act(account, role, clock.now()))
         finally:
             await accounts.sign_out(database, account)
 

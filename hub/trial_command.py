@@ -1,77 +1,24 @@
-"""The commands `hub trial ...`: what a trial holds, asking for its end, ending it; by a log-in, as the graph does.
+"""`hub trial`: what a trial holds, asking for its end, ending it; by a log-in, as the graph does.
 
 Two people are wanted here too: one logs in to ask, another to confirm.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-import policies
-from hub import accounts, caller, clock, db, erasing, trial
-from hub.caller import Caller
-from hub.db import Database
+from hub import clock, db, erasing, trial
 from hub.files import Files
 from hub.gate import Once
+from hub.seat import taken
 from hub.settings import Settings
 from hub.trial import Contents, Kind, Standing
-from policies import Policy, Role
-
-Username = Annotated[str, typer.Option(help="用户名 Who asks or confirms.", prompt="用户名 User name")]
-Password = Annotated[str, typer.Option(help="密码 Password.", prompt="密码 Password", hide_input=True)]
-Confirm = Annotated[str | None, typer.Option(help="省全称 The province's name; asked for if it is not given.")]
+from policies import Role
 
 
-def commands(
-    console: Console,
-    database: Callable[[], AbstractContextManager[Settings]],
-    bar: Callable[[], AbstractContextManager[Progress]],
-) -> typer.Typer:
-    """The commands, with the terminal, the database and the progress bar that all commands have."""
-    app = typer.Typer(help="试运行 The trial: what it holds, and its end.", no_args_is_help=True)
-
-    @app.command(name="status")
-    def status() -> None:
-        """试运行概况 Whether the register is on trial, and what would go: rows of each kind, files, bytes."""
-        with database() as settings:
-            _show(console, *asyncio.run(_look(settings)))
-
-    @app.command(name="request")
-    def request(username: Username, password: Password) -> None:
-        """申请结束试运行 Ask for the end of the trial, as a province administrator."""
-        with database() as settings:
-            asyncio.run(_request(settings, username, password))
-        hours = trial.REQUEST_HOURS
-        console.print(f"已申请，请省级学籍主管领导在 {hours} 小时内确认。", soft_wrap=True)
-        console.print(f"Asked for. The province leader confirms it within {hours} hours: hub trial end", soft_wrap=True)
-
-    @app.command(name="end")
-    def end(username: Username, password: Password, confirm: Confirm = None) -> None:
-        """结束试运行 End the trial, as the province leader: its records and files are erased, for good."""
-        with database() as settings:
-            found = asyncio.run(_contents(settings, username, password))
-            _show(console, found.standing, found.kinds, found.file_bytes)
-            asked = f"以上数据将全部清除，不可恢复。请输入“{found.confirm}”确认 Type it to erase all this for good"
-            typed = confirm or typer.prompt(asked)
-            with console.status("清除记录 erasing records"):
-                asyncio.run(_end(settings, username, password, typed))
-            console.print("试运行已结束，学籍库正式运行。 The trial is over; the register is in force.", soft_wrap=True)
-            with bar() as progress:
-                task = progress.add_task("清除文件 erasing files", total=None)
-                files = Files(settings.home / "files")
-                asyncio.run(erasing.erase(settings, files, lambda gone: progress.update(task, completed=gone)))
-                progress.update(task, description="文件已清除 files erased", total=progress.tasks[task].completed)
-
-    return app
-
-
-def _show(console: Console, stands: Standing, kinds: Sequence[Kind], file_bytes: int) -> None:
+def show(console: Console, stands: Standing, kinds: Sequence[Kind], file_bytes: int) -> None:
     """Where the register stands, and in a trial what would go."""
     console.print(f"状态 State: {stands.state}", highlight=False)
     if stands.ended_at is not None:
@@ -89,7 +36,7 @@ def _show(console: Console, stands: Standing, kinds: Sequence[Kind], file_bytes:
     console.print(f"文件字节数 Bytes of files: {file_bytes:,}", highlight=False)
 
 
-async def _look(settings: Settings) -> tuple[Standing, list[Kind], int]:
+async def look(settings: Settings) -> tuple[Standing, list[Kind], int]:
     """What an operator who has the database at hand may see: numbers only."""
     connection = await db.system_door(settings).connect()
     try:
@@ -100,33 +47,25 @@ async def _look(settings: Settings) -> tuple[Standing, list[Kind], int]:
         await connection.close()
 
 
-async def _request(settings: Settings, username: str, password: str) -> None:
-    async with _signed_in(settings, username, password, Role.PROVINCE_ADMINISTRATOR) as (database, policy, acting):
-        await trial.request(database, policy, acting, Once(None, "requestEndTrial", {}))
+async def request(settings: Settings, username: str, password: str) -> int:
+    """Ask for the end of the trial, as a province administrator; within how many hours it is to be confirmed."""
+    async with taken(settings, username, password, Role.PROVINCE_ADMINISTRATOR) as seat:
+        await trial.request(seat.database, seat.policy, seat.caller, Once(None, "requestEndTrial", {}))
+    return trial.REQUEST_HOURS
 
 
-async def _contents(settings: Settings, username: str, password: str) -> Contents:
-    async with _signed_in(settings, username, password, Role.PROVINCE_LEADER) as signed_in:
-        return await trial.contents(*signed_in)
+async def contents(settings: Settings, username: str, password: str) -> Contents:
+    """What would be erased, for the province leader who may end it."""
+    async with taken(settings, username, password, Role.PROVINCE_LEADER) as seat:
+        return await trial.contents(seat.database, seat.policy, seat.caller)
 
 
-async def _end(settings: Settings, username: str, password: str, confirm: str) -> None:
-    async with _signed_in(settings, username, password, Role.PROVINCE_LEADER) as (database, policy, acting):
-        files = Files(settings.home / "files")
-        await trial.end(database, policy, acting, files, Once(None, "endTrial", {}), confirm)
+async def end(settings: Settings, username: str, password: str, confirm: str) -> None:
+    """End the trial, as the province leader; its files are still to be erased."""
+    async with taken(settings, username, password, Role.PROVINCE_LEADER) as seat:
+        await trial.end(seat.database, seat.policy, seat.caller, seat.files, Once(None, "endTrial", {}), confirm)
 
 
-@asynccontextmanager
-async def _signed_in(
-    settings: Settings, username: str, password: str, role: Role
-) -> AsyncIterator[tuple[Database, Policy, Caller]]:
-    """Somebody signed in under a role for a block, and out after it. Raises Unauthenticated, Forbidden."""
-    async with Database(settings) as database:
-        session = await accounts.sign_in(database, username, password)
-        account = await accounts.Sessions(database).find(session.token)
-        try:
-            async with database.reading() as connection:
-                text = await connection.fetchval("SELECT text FROM policy_versions ORDER BY id DESC LIMIT 1")
-            yield database, policies.load(text), caller.act(account, role, clock.now())
-        finally:
-            await accounts.sign_out(database, account)
+async def erase(settings: Settings, progress: Callable[[int], None]) -> None:
+    """Erase the files of the trial that has ended; `progress` is told how many are gone."""
+    await erasing.erase(settings, Files(settings.home / "files"), progress)

@@ -1,4 +1,4 @@
-"""Real PostgreSQL for every test: one cluster per run, one migrated database, emptied after a test that wrote."""
+"""Real PostgreSQL for every test: one cluster per run, one migrated database, wiped after a test that wrote."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -13,17 +13,41 @@ from starlette.applications import Starlette
 
 from hub import db, migrate, seed
 from hub.app import build
-from hub.models import Base
 from hub.postgres import Cluster
 from hub.settings import Settings
 from tests.desk import BORN, Desk, make_id
-from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
+from tests.province import COUNTY_A, Province, make_caller, make_student
+from tests.slate import Slate
 
-COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
+LONGEST = (
+    *(
+        "test_import_faults",
+        "test_graphiql",
+        "test_cli",
+        "test_fuzz",
+        "test_packaging",
+        "test_postgres",
+        "test_accounts",
+    ),
+    *("test_workers", "test_intake_cells", "test_trial", "test_trial_races", "test_counts", "test_path_check"),
+    *("test_import_jobs", "test_live", "test_crowded_sockets", "test_intake_memory", "test_bounds", "test_migrations"),
+)
+FOLLOWING = pytest.StashKey[Any]()
+"""The names of the fixtures of the test that comes next."""
+
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
-KEPT = {"chains", "chain_steps", "codes", "link_secrets", "policy_versions", "alembic_version", "register"}
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of several processes none is left with one of them at the end."""
+    places = {f"{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.session.stash[FOLLOWING] = getattr(nextitem, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -53,19 +77,27 @@ def make_settings(cluster: Cluster, database: str, **overrides: object) -> Setti
     return Settings(**(urls | overrides))  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+async def slate(settings: Settings) -> AsyncIterator[Slate]:
+    slate = await Slate.of(settings)
+    yield slate
+    await slate.owner.close()
+
+
 @pytest.fixture
-async def system(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+async def system(settings: Settings, slate: Slate, request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connection]:
     """A connection as hub_system; every row written by the test is gone after it."""
     connection = await db.system_door(settings).connect()
     yield connection
-    await empty(connection)
     await connection.close()
+    if "province" not in request.session.stash[FOLLOWING]:
+        await slate.wipe()
 
 
 @pytest.fixture
-async def province(system: asyncpg.Connection) -> Province:
+async def province(system: asyncpg.Connection, slate: Slate) -> Province:
     """The small province of the threats, with its signed-in callers."""
-    return await make_province(system)
+    return await slate.province()
 
 
 @pytest.fixture(scope="session")
@@ -113,15 +145,6 @@ async def once_more(settings: Settings, system: asyncpg.Connection) -> AsyncIter
                             files_until = NULL, files_erased_at = NULL"""
     )
     await owner.close()
-
-
-async def empty(connection: asyncpg.Connection) -> None:
-    await connection.execute("UPDATE register SET requested_by = NULL, requested_at = NULL")
-    tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT]
-    for table in tables:
-        await connection.execute(f"DELETE FROM {table.name}")
-    for name in COUNTS:  # last: deleting pupils appended to them
-        await connection.execute(f"DELETE FROM {name}")
 
 
 @pytest.fixture

@@ -41,6 +41,14 @@ def run(settings: Settings | None, cwd: Path, *words: object, **environment: str
     return done.returncode, done.stdout + done.stderr
 
 
+def test_who_asks_for_help_waits_for_no_library_that_does_the_work(tmp_path: Path) -> None:
+    code, said = run(None, tmp_path, "--help", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in said.splitlines() if "import time:" in line}
+    assert (code, "撤销导入" in said, {"hub", "typer"} - loaded) == (0, True, set())
+    working = {"alembic", "asyncpg", "casbin", "graphql", "loaders", "openpyxl", "PIL", "policies", "pypinyin"}
+    assert loaded & (working | {"schema", "sqlalchemy", "starlette", "strawberry", "uvicorn"}) == set()
+
+
 async def test_an_empty_database_is_migrated_and_planted_once(
     cluster: Cluster, settings: Settings, tmp_path: Path
 ) -> None:

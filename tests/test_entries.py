@@ -21,9 +21,10 @@ from hub.intake.field import camel
 from hub.intake.sheet import BY_SLOT, COLUMNS, KEY_DATA
 from hub.models import Base
 from policies import policy as shipped
-from tests.conftest import KEPT, Ask
+from tests.conftest import Ask
 from tests.desk import BORN, Desk, code_of, counts, dump, make_id, make_nameless, make_row, make_workbook
 from tests.province import Province, make_student
+from tests.slate import KEPT
 
 CREATE = """mutation($input: CreateStudentInput!) { createStudent(input: $input) {
     student { id name studentNumber version schoolClass { id } } warnings { field code message remedy } } }"""

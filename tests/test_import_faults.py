@@ -25,9 +25,10 @@ from hub.postgres import Cluster
 from hub.settings import Settings
 from hub.terms import ImportMode
 from policies import load
-from tests.conftest import empty, make_settings
+from tests.conftest import make_settings
 from tests.desk import make_nameless, make_row, make_workbook
 from tests.province import COUNTY_A, SCHOOLS, Province, make_province, make_school
+from tests.slate import empty
 from tests.test_cli import ROOT
 
 ROWS = 120

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub import migrate
@@ -285,7 +286,7 @@ async def test_every_statement_of_a_migration_runs_as_its_owner_under_both_timeo
     tables = await connection.fetchval("SELECT count(*) FROM watch.seen WHERE tag = 'CREATE TABLE'")
     assert tables == len(TABLES) + 1
     await connection.execute("TRUNCATE watch.seen")
-    await migrate.upgrade(watched)
+    await migrate.upgrade(watched, password=cluster.password)
     assert await connection.fetch("SELECT * FROM watch.seen") == [], "a second run changed something"
     await connection.close()
 
@@ -332,6 +333,20 @@ async def test_two_migrators_at_once_succeed_though_neither_is_a_superuser(fresh
     assert [process.returncode for process in both] == [0, 0], said
     assert await migrated_shape(built) == await migrated_shape(settings)
     assert await rights(built) == await rights(settings)
+
+
+async def test_a_database_of_this_release_is_looked_at_and_left_alone(cluster, settings, monkeypatch):
+    assert migrate.newest() == ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+
+    def upgraded(*_: object) -> None:
+        raise AssertionError("upgraded")
+
+    monkeypatch.setattr(migrate, "_upgrade", upgraded)
+    await migrate.upgrade(settings)
+    empty = await make_database(cluster, "unbegun")
+    for behind in (migrate.upgrade(empty), migrate.upgrade(settings, password=cluster.password)):
+        with pytest.raises(AssertionError, match="upgraded"):
+            await behind
 
 
 def test_a_server_that_is_too_old_is_refused_in_words() -> None:

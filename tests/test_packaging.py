@@ -50,11 +50,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `hub` in an environment that holds its locked libraries and the wheel, nothing else."""
     home = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "venv", home / "venv", cwd=home)
-    pip = [home / "venv/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-    run(*pip, "--require-hashes", "-r", ROOT / "requirements.txt", cwd=home)
-    run(*pip, "--no-deps", wheel, cwd=home)
-    run(home / "venv/bin/python", "-m", "pip", "--disable-pip-version-check", "check", cwd=home)
+    run(sys.executable, "-m", "venv", "--without-pip", home / "venv", cwd=home)
+    pip = [sys.executable, "-m", "pip", "--python", home / "venv/bin/python", "--disable-pip-version-check"]
+    install = [*pip, "--quiet", "install", "--no-compile"]  # the interpreter compiles what is loaded, a small part
+    run(*install, "--require-hashes", "-r", ROOT / "requirements.txt", cwd=home)
+    run(*install, "--no-deps", wheel, cwd=home)
+    run(*pip, "check", cwd=home)
     return home / "venv/bin/hub"
 
 

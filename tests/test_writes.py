@@ -96,15 +96,16 @@ async def test_what_is_no_key_is_told(
     assert await system.fetchval("SELECT count(*) FROM cases") == 0
 
 
+async def gone(*_: Any, **__: Any) -> None:
+    raise Unavailable
+
+
 async def test_what_is_written_but_cannot_be_read_says_that_it_stands(
     ask: Ask,
     system: asyncpg.Connection,
     record: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def gone(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
     with monkeypatch.context() as broken:
         broken.setattr(read, "run", gone)
         answer = await ask("reviewerA", RESOLVE, asked(record, idempotencyKey=KEY))
@@ -122,9 +123,6 @@ async def test_a_look_up_that_fails_after_the_commit_says_so_too(
     record: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def gone(*_: Any, **__: Any) -> None:
-        raise Unavailable
-
     query = RESOLVE.replace("problemRecord { id", "problemRecord { candidates { inReach } id")
     monkeypatch.setattr("loaders.seam.fill", gone)
     assert code_of(await ask("reviewerA", query, asked(record)))[0] == "COMMITTED_UNREADABLE"

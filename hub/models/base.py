@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, MetaData, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from hub import paths
@@ -93,6 +93,14 @@ def found_by_name(table: str) -> Index:
 def path_shaped() -> CheckConstraint:
     """A check that `path` has the shape of a path."""
     return shaped("path", paths.PATTERN)
+
+
+def apart(table: str, *same: str, where: str | None = None) -> ExcludeConstraint:
+    """A check that the periods of rows alike in these columns do not overlap."""
+    columns = [(name, "=") for name in same]
+    days = (text("daterange(since, until)"), "&&")
+    only = None if where is None else text(where)
+    return ExcludeConstraint(*columns, days, name=f"ex_{table}_period", using="gist", where=only)
 
 
 def lasting(name: str = "lasting") -> CheckConstraint:

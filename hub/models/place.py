@@ -2,8 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import (
@@ -14,6 +13,7 @@ from hub.models.base import (
     Since,
     Terms,
     Version,
+    apart,
     found_by_name,
     lasting,
     one_of,
@@ -62,9 +62,7 @@ class PlaceVersion(Base):
     __table_args__ = (
         lasting(),
         path_shaped(),
-        ExcludeConstraint(
-            ("place_id", "="), (text("daterange(since, until)"), "&&"), name="ex_place_versions_period", using="gist"
-        ),
+        apart("place_versions", "place_id"),
     )
 
     id: Mapped[Key]

@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import (
@@ -16,6 +15,7 @@ from hub.models.base import (
     Small,
     Terms,
     Version,
+    apart,
     found_by_name,
     lasting,
     one_of,
@@ -92,9 +92,7 @@ class SchoolVersion(Base):
         lasting(),
         path_shaped(),
         one_of("founder", Founder),
-        ExcludeConstraint(
-            ("school_id", "="), (text("daterange(since, until)"), "&&"), name="ex_school_versions_period", using="gist"
-        ),
+        apart("school_versions", "school_id"),
     )
 
     id: Mapped[Key]
@@ -123,13 +121,7 @@ class SchoolStage(Base):
         one_of("stage", Stage),
         CheckConstraint("length BETWEEN 1 AND 9", name="length"),
         lasting(),
-        ExcludeConstraint(
-            ("school_id", "="),
-            ("stage", "="),
-            (text("daterange(since, until)"), "&&"),
-            name="ex_school_stages_period",
-            using="gist",
-        ),
+        apart("school_stages", "school_id", "stage"),
     )
 
     id: Mapped[Key]

@@ -4,7 +4,6 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Sequence, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import (
@@ -16,6 +15,7 @@ from hub.models.base import (
     Small,
     Terms,
     Version,
+    apart,
     found_by_name,
     lasting,
     one_of,
@@ -167,13 +167,7 @@ class Placement(Base):
             unique=True,
             postgresql_where=text("until IS NULL AND voided_at IS NULL"),
         ),
-        ExcludeConstraint(
-            ("student_id", "="),
-            (text("daterange(since, until)"), "&&"),
-            name="ex_placements_period",
-            using="gist",
-            where=text("voided_at IS NULL"),
-        ),
+        apart("placements", "student_id", where="voided_at IS NULL"),
         Index("ix_placements_student_id", "student_id", "id"),
         Index("ix_placements_class_id", "class_id"),
         Index("ix_placements_school_id", "school_id"),

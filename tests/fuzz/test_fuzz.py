@@ -35,8 +35,8 @@ from loaders.declare import Coded as DeclaredCode
 from loaders.declare import Column as DeclaredColumn
 from loaders.declare import Up as DeclaredUp
 from policies import SHIPPED, Access
-from tests.conftest import empty
 from tests.loaders.test_row_security import as_app, plan_of, secured  # noqa: F401 -- a fixture
+from tests.slate import Slate
 
 MANY = 1_000
 FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -51,15 +51,15 @@ ALIKE = {
 
 
 @pytest.fixture(scope="module")
-async def trial(settings: Settings) -> AsyncIterator[Trial]:
+async def trial(settings: Settings, slate: Slate) -> AsyncIterator[Trial]:
     """The hub and the oracle over the odd register, frozen."""
+    await slate.wipe()
     system = await db.system_door(settings).connect()
-    await empty(system)
     await register.plant(system)
+    await system.close()
     async with command.open_trial(settings) as made:
         yield made
-    await empty(system)
-    await system.close()
+    await slate.wipe()
 
 
 @pytest.fixture
