@@ -234,7 +234,8 @@ def photos_(
     for archive in archives:
         archive.stat()
     with database() as settings, bar() as progress:
-        reports = asyncio.run(photos.run(settings, archives, school, username, password, _followed(progress)))
+        follow, wait = _followed(progress), _queued(progress)
+        reports = asyncio.run(photos.run(settings, archives, school, username, password, follow, wait))
     for report in reports:
         for line in report.told("en" if language == "en" else "zh"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -476,3 +477,16 @@ def _followed(progress: Progress) -> Follow:
         progress.update(tasks[what], completed=done, total=total)
 
     return follow
+
+
+def _queued(progress: Progress) -> photos.Follow:
+    """Shows of who waits the place in the queue, and the seconds until it is done."""
+    tasks: dict[str, Any] = {}
+
+    def wait(what: str, place: int, seconds: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=None)
+        told = f"{what} 排队 queued: {place}, 约 about {seconds} s"
+        progress.update(tasks[what], description=told, visible=place > 0)
+
+    return wait

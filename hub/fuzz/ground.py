@@ -711,7 +711,10 @@ PHOTO_IMPORT = Type(
         **_ids("photoImport"),
         **_leaves(WORD, "state"),
         **_leaves(INT, "total taken unchanged refused ignored"),
-        **_leaves(TIME, "createdAt"),
+        **_leaves(TEXT, "code message remedy messageEn remedyEn"),
+        **_leaves(TIME, "heartbeatAt createdAt endedAt"),
+        "position": Leaf(lambda *_: None, INT),  # likewise
+        "waitSeconds": Leaf(lambda *_: None, INT),
         "school": _up("School", "school_id"),
         "entries": Down("PhotoEntry", "child", _of("photo_entries", "import_id"), ("ordinal",)),
     },

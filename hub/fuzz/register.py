@@ -469,9 +469,10 @@ class _Planting:
             file = await self.file(f"zip{school['id']}")
             of_school = {"school_id": school["id"], "path": school["path"], "account_id": self.accounts[0]}
             counts = {"total": 3, "taken": 1, "refused": 1, "ignored": chance.choice([0, 1])}
-            state = chance.choice(["RUNNING", "DONE"])
+            job = {"state": chance.choice(["DONE", "FAILED"]), "queue": school["path"].split(".")[0], "weight": 3}
+            failed = {"code": chance.choice([None, "NO_PHOTOS"]), "message": self.word(), "ended_at": self.moment()}
             batch = await self.put(
-                "photo_imports", file_id=file, state=state, created_at=self.moment(), **of_school, **counts
+                "photo_imports", file_id=file, created_at=self.moment(), **of_school, **counts, **job, **failed
             )
             batches[school["id"]] = batch
             for ordinal, outcome in enumerate(("TAKEN", "REFUSED", "IGNORED")):
