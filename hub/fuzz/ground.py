@@ -656,6 +656,12 @@ CASE = Type(
     extras={"waitingAt": Extra(_waiting_at, TEXT)},
 )
 
+
+def _fields_of_pupil(columns: list[str]) -> list[str]:
+    spoken = [re.sub(r"_(.)", lambda found: found[1].upper(), name) for name in columns]
+    return ["guardians" if name == "family" else name for name in spoken]
+
+
 IMPORT_ROW = Type(
     "import_rows",
     "import",
@@ -663,6 +669,8 @@ IMPORT_ROW = Type(
         **_leaves(INT, "number"),
         **_leaves(WORD, "verdict undone"),
         **_leaves(TEXT, "name classNumber"),
+        "changes": Leaf(lambda row, *_: _fields_of_pupil(row["changes"]), LIST),
+        "later": Leaf(lambda row, *_: _fields_of_pupil(row["later"]), LIST),
         "student": _up("Student", "student_id"),
     },
     key=("import_id", "number"),

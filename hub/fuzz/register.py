@@ -453,13 +453,16 @@ class _Planting:
             )
             for number, pupil in enumerate(self.chance.sample(self.students, 3), 2):
                 await self.connection.execute(
-                    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, student_id)
-                       VALUES ($1, $2, $3, $4, '2000001', $5)""",
+                    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, student_id, changes,
+                                                later)
+                       VALUES ($1, $2, $3, $4, '2000001', $5, $6, $7)""",
                     found,
                     number,
                     self.chance.choice(["CREATE", "UPDATE", "UNCHANGED", "REFUSE"]),
                     self.chance.choice([None, f"名{number}", "王小明"]),
                     pupil["id"],
+                    self.chance.choice([[], ["present_address", "family"], ["distance_km"]]),
+                    self.chance.choice([[], ["phone"], ["record"]]),
                 )
 
     async def photos(self) -> None:
