@@ -34,7 +34,7 @@ from tests.conftest import COUNTS, KEPT, empty
 from tests.desk import BORN, SCHOOL, make_nameless, make_row
 from tests.province import Province, make_day, make_province, make_student
 
-EXAMPLES = 12 * int(os.environ.get("SOAK", "1"))
+EXAMPLES = 10 * int(os.environ.get("SOAK", "1"))
 DRAWN = tuned(
     max_examples=EXAMPLES,
     deadline=None,
