@@ -29,8 +29,9 @@ test: $(VENV)/dev ## All tests, each process on a PostgreSQL of its own; ARGS="-
 fuzz: $(VENV)/run ## 10,000 random queries for random callers, each compared with a slow oracle (some minutes)
 	@$(RUN) -m hub fuzz --own --documents 10000 $(ARGS)
 
-soak: $(VENV)/dev ## Ten times as much in the tests of what a process keeps: 100,000 documents, 50,000 rows of a sheet (some minutes)
-	@SOAK=10 $(RUN) -m pytest tests/loaders/test_bounds.py tests/intake/test_intake_memory.py $(ARGS)
+soak: $(VENV)/dev ## Ten times as much in the tests of what a process keeps and of undoing: 100,000 documents, 50,000 rows of a sheet (some minutes)
+	@SOAK=10 $(RUN) -m pytest tests/loaders/test_bounds.py tests/intake/test_intake_memory.py \
+	  tests/test_import_undo.py $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL schema
 	@$(VENV)/bin/ruff check .

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hub.intake.check import Fault
     from hub.outbox import Position
     from hub.path_check import Difference
+    from hub.photos.command import Follow as Waiting
 
 app = typer.Typer(
     help="学籍数据中心 The student-status register.",
@@ -259,7 +260,8 @@ def photos_(
     from hub.photos import command as photos
 
     with database() as settings, bar() as progress:
-        reports = asyncio.run(photos.run(settings, archives, school, username, password, _followed(progress)))
+        follow, wait = _followed(progress), _queued(progress)
+        reports = asyncio.run(photos.run(settings, archives, school, username, password, follow, wait))
     for report in reports:
         for line in report.told("en" if language == "en" else "zh"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -562,3 +564,16 @@ def _followed(progress: Progress) -> "Follow":
         progress.update(tasks[what], completed=done, total=total)
 
     return follow
+
+
+def _queued(progress: Progress) -> "Waiting":
+    """Shows of who waits the place in the queue, and the seconds until it is done."""
+    tasks: dict[str, Any] = {}
+
+    def wait(what: str, place: int, seconds: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=None)
+        told = f"{what} 排队 queued: {place}, 约 about {seconds} s"
+        progress.update(tasks[what], description=told, visible=place > 0)
+
+    return wait

@@ -134,8 +134,10 @@ class PhotoState(StrEnum):
 class PhotoImportState(StrEnum):
     """How far an import of photos has come (照片导入状态)."""
 
+    QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     DONE = "DONE"
+    FAILED = "FAILED"
 
 
 class PhotoOutcome(StrEnum):

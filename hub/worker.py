@@ -1,15 +1,16 @@
-"""The worker: a process beside the serving ones that works on queued imports, so that reading workbooks slows nobody.
+"""The worker: a process beside the serving ones that works on queued imports, so that reading files slows nobody.
 
-It works on two jobs at a time, of which one is always small: so a small workbook never waits for a big one. Any number
-of workers on any machines share the queue; one that dies is noticed by its silence, and its job is taken over.
+Of workbooks, and of archives of photos, it works on two at a time, of which one is always small: so a small one never
+waits for a big one. Any number of workers on any machines share the lines; one that dies is noticed by its silence, and
+its jobs are taken over.
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,24 +18,42 @@ import policies
 from hub.db import Database
 from hub.errors import HubError
 from hub.files import Files
-from hub.imports import queue, running
-from hub.imports.job import Lost
+from hub.imports import queue
+from hub.imports import running as workbooks
+from hub.line import ANY, ATTEMPTS, Line, Lost, acting
+from hub.photos import running as photos
 from hub.settings import Settings
 from policies import Policy
 
 log = structlog.get_logger("hub")
 
 SMALL = 2_000
-"""Rows up to which a job is small."""
-_ANY = 2**62
+"""Rows up to which a workbook is small."""
+_SMALL_ARCHIVE = 200
 _REST = 0.25
 _CLEAR_EVERY = 3600.0
 _STATEMENT = 600.0
 _NICE = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One kind of job: what it is called, its line, how many rows are few, how it is worked on, how it is ended."""
+
+    name: str
+    line: Line
+    small: int
+    run: Callable[..., Awaitable[object]]
+    finish: Callable[..., Awaitable[None]]
+
+
+WORKBOOKS = Trade("import", queue.LINE, SMALL, workbooks.run, workbooks.finish)
+PHOTOS = Trade("import of photos", photos.LINE, _SMALL_ARCHIVE, photos.run, photos.finish)
+TRADES = (WORKBOOKS, PHOTOS)
+
+
 class Worker:
-    """Works on the queue with the means of one process."""
+    """Works on the lines with the means of one process."""
 
     def __init__(self, database: Database, files: Files) -> None:
         self.database, self.files = database, files
@@ -43,45 +62,47 @@ class Worker:
     async def work(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._lane(_ANY))
-            group.create_task(self._lane(SMALL))
+            for trade in TRADES:
+                group.create_task(self._lane(trade, ANY))
+                group.create_task(self._lane(trade, trade.small))
             group.create_task(self._tidy())
 
     async def drain(self) -> int:
         """Work until nothing waits; how many jobs were worked on."""
         done = 0
-        while await self.one(_ANY):
-            done += 1
+        for trade in TRADES:
+            while await self.one(trade, ANY):
+                done += 1
         return done
 
-    async def one(self, most: int) -> bool:
-        """Work on the next job of at most so many rows; False if there is none."""
-        claimed = await queue.claim_next(self.database, most)
+    async def one(self, trade: Trade, most: int) -> bool:
+        """Work on the next job of a kind, of at most so many rows; False if there is none."""
+        claimed = await trade.line.claim_next(self.database, most)
         if claimed is None:
             return False
         claim, row = claimed
         try:
-            if row.attempts > queue.ATTEMPTS:
+            if row.attempts > ATTEMPTS:
                 raise HubError("IMPORT_BROKE_OFF")
             policy = await self._policy_in_force()
-            await running.run(self.database, policy, self.files, queue.acting(row), row.id, claim)
+            await trade.run(self.database, policy, self.files, acting(row), row.id, claim)
         except Lost:
-            log.warning("import taken over", id=row.id)
+            log.warning(f"{trade.name} taken over", id=row.id)
         except asyncio.CancelledError:
-            await asyncio.shield(queue.release(self.database, row.id, claim, attempts=row.attempts - 1))
+            await asyncio.shield(trade.line.release(self.database, row.id, claim, attempts=row.attempts - 1))
             raise
         except Exception as error:
             if not isinstance(error, HubError):
-                log.error("import broke off", id=row.id, kind=type(error).__name__, attempt=row.attempts)
-            await running.finish(self.database, row.id, claim, row.attempts, error)
+                log.error(f"{trade.name} broke off", id=row.id, kind=type(error).__name__, attempt=row.attempts)
+            await trade.finish(self.database, row.id, claim, row.attempts, error)
         return True
 
-    async def _lane(self, most: int) -> None:
+    async def _lane(self, trade: Trade, most: int) -> None:
         while True:
             try:
-                worked = await self.one(most)
+                worked = await self.one(trade, most)
             except Exception as error:
-                log.warning("queue not read", kind=type(error).__name__)
+                log.warning("line not read", of=trade.name, kind=type(error).__name__)
                 worked = False
             if not worked:
                 await asyncio.sleep(_REST)

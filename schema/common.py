@@ -158,8 +158,10 @@ describe(
 describe(
     PhotoImportState,
     "How far an import of photos has come (照片导入状态).",
-    RUNNING="Not all files have been seen to; send it again under its key to go on (处理中).",
+    QUEUED="Its turn has not come yet (排队中).",
+    RUNNING="Not all files have been seen to (处理中).",
     DONE="Every file has been seen to (已完成).",
+    FAILED="It could not be gone on with; what it had taken is kept (导入失败).",
 )
 describe(
     PhotoOutcome,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, func, literal_column, select
 
 from hub import models
 from hub.terms import EnrolmentState, PhotoImportState, PhotoOutcome, PhotoState
@@ -99,7 +99,21 @@ class PhotoImport(Node):
     unchanged: int | None = column(I.unchanged, "Photos that the pupils have already (未变).")
     refused: int | None = column(I.refused, "Files not taken, each with its reason (未通过).")
     ignored: int | None = column(I.ignored, "Files that are no photos (已忽略).")
-    created_at: datetime | None = column(I.created_at, "When (导入时间).")
+    position: int | None = column(
+        lambda row: func.photo_place(row.c.id),
+        "Its place in the queue; 0 while it is worked on, null at its end (排队位置).",
+    )
+    wait_seconds: int | None = column(
+        lambda row: func.photo_wait(row.c.id), "Seconds until it will be done, by the pace of late (预计等待秒数)."
+    )
+    code: str | None = column(I.code, "Stable code of why it failed (错误代码).")
+    message: str | None = column(I.message, "Why it failed, in Chinese (失败原因).")
+    remedy: str | None = column(I.remedy, "What to do about it, in Chinese (处理建议).")
+    message_en: str | None = column(I.message_en, "Why it failed, in English (失败原因，英文).")
+    remedy_en: str | None = column(I.remedy_en, "What to do about it, in English (处理建议，英文).")
+    heartbeat_at: datetime | None = column(I.heartbeat_at, "When its worker last showed that it lives (最近心跳).")
+    created_at: datetime | None = column(I.created_at, "When it was asked for (提交时间).")
+    ended_at: datetime | None = column(I.ended_at, "When it came to its end (结束时间).")
     entries: Connection[PhotoEntry] | None = connection(
         "PhotoEntry",
         Kind.CHILD,

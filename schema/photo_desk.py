@@ -38,14 +38,19 @@ class ImportPhotosInput:
     idempotency_key: str | None = strawberry.field(default=None, description=KEY)
 
 
-@strawberry.type(description="What became of the photos (照片导入结果).")
+@strawberry.input(description="An uploaded zip of photos, or one JPEG, and the school they are for (照片提交请求).")
+class StartPhotosInput(ImportPhotosInput):
+    """What to queue."""
+
+
+@strawberry.type(description="The import of photos, queued or done (照片导入结果).")
 class ImportPhotosPayload:
-    """The result of an import of photos."""
+    """The import of photos."""
 
     key: strawberry.Private[int]
     idempotency_key: strawberry.Private[str | None]
 
-    @strawberry.field(description="The import with its report, read after the commit (照片导入批次).")
+    @strawberry.field(description="The import with its report so far, read after the commit (照片导入批次).")
     async def photo_import(self, info: HubInfo) -> PhotoImport | None:
         """The import."""
         return await written(info, "PhotoImport", self.key, self.idempotency_key)
@@ -108,7 +113,20 @@ class PhotoMutation:
     """Writes of photos."""
 
     @strawberry.mutation(
-        description="Bring photos into a school, matched to pupils by file name; they wait for its leader (导入照片)."
+        description="Queue photos for a school, matched to pupils by file name; they wait for its leader (提交照片)."
+    )
+    async def start_photos(
+        self,
+        info: HubInfo,
+        input: Annotated[StartPhotosInput, argument("Which file, which school (文件与学校).")],  # noqa: A002 -- GraphQL's word
+    ) -> ImportPhotosPayload:
+        """Queue photos."""
+        request, file_id = once("startPhotos", input), key_of("file", input.file_id)
+        found = await photos.start(*desk(info), request, file_id=file_id, school_code=input.school_code)
+        return ImportPhotosPayload(key=found, idempotency_key=input.idempotency_key)
+
+    @strawberry.mutation(
+        description="Bring photos into a school as startPhotos does, and wait half a minute for that (导入照片)."
     )
     async def import_photos(
         self,

@@ -1,11 +1,12 @@
 """Imports: a workbook becomes proposals, and proposals become students of a school."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, FromClause, Text, case, func, literal_column, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from hub import files, imports, models, templates
 from hub.errors import BadInput, HubError, Language
@@ -27,6 +28,22 @@ LazyStudent = Annotated["Student", strawberry.lazy("schema.student")]
 I = models.Import  # noqa: E741 -- the table of this file
 R = models.ImportRow
 
+_BETWEEN, _BLANK, _NOTHING = (literal_column(text, Text) for text in ("'_'", "' '", "''"))
+
+
+def _fields(of: str) -> Callable[[FromClause], ColumnElement[Any]]:
+    """The columns that a list of the row names, as the fields of a student are called in the graph."""
+
+    def spoken(row: FromClause) -> ColumnElement[Any]:
+        listed = func.unnest(row.c[of]).table_valued("key", with_ordinality="place").render_derived()
+        words = func.replace(func.initcap(func.replace(listed.c.key, _BETWEEN, _BLANK)), _BLANK, _NOTHING)
+        camel = func.lower(func.left(words, literal_column("1"))).concat(func.substr(words, literal_column("2")))
+        name = case((listed.c.key == literal_column("'family'"), literal_column("'guardians'")), else_=camel)
+        found = select(func.coalesce(func.json_agg(aggregate_order_by(name, listed.c.place)), literal_column("'[]'")))
+        return found.correlate(row).scalar_subquery()
+
+    return spoken
+
 
 @graph(
     models.ImportRow,
@@ -44,7 +61,14 @@ class ImportRow:
     name: str | None = column(R.name, "The pupil's name, where the row says it (姓名).")
     class_number: str | None = column(R.class_number, "The class number, where the row says it (班号).")
     student: LazyStudent | None = up(R.student_id, "The student it means, or became (学生).")
+    changes: list[str] | None = column(
+        _fields("changes"), "Fields of the student that an update replaces, by their names here (更新的字段)."
+    )
     undone: Undoing | None = column(R.undone, "What undoing the import did to it (撤销结果).")
+    later: list[str] | None = column(
+        _fields("later"),
+        "Fields edited since and therefore kept; `record` where something else happened (后续修改的字段).",
+    )
 
 
 @graph(

@@ -275,3 +275,28 @@ async def make_import(
     )
     await connection.execute("INSERT INTO import_rows (import_id, number, verdict) VALUES ($1, 2, 'CREATE')", found)
     return f"import:{found}"
+
+
+async def make_photo_import(
+    connection: asyncpg.Connection, made: Province, state: str, school: str = "A1", **values: Any
+) -> str:
+    """An import of photos of a school by its administrator, of which nothing has been seen to; its id."""
+    account = made.accounts[f"school{school}"]
+    row = {
+        "file_id": await connection.fetchval(
+            "INSERT INTO files (account_id, name, size, sha256, key) VALUES ($1, 'x.zip', 1, $2, $2) RETURNING id",
+            account,
+            secrets.token_hex(8),
+        ),
+        "school_id": made.ids[school],
+        "account_id": account,
+        "path": made.paths[school],
+        "queue": made.paths[school].split(".")[0],
+        "state": state,
+        "weight": 1,
+    } | values
+    places = ", ".join(f"${at}" for at in range(1, len(row) + 1))
+    found = await connection.fetchval(
+        f"INSERT INTO photo_imports ({', '.join(row)}) VALUES ({places}) RETURNING id", *row.values()
+    )
+    return f"photoImport:{found}"

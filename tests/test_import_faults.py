@@ -15,12 +15,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from hub import accounts, caller, clock, db, files, migrate, seed, worker
+from hub import accounts, caller, clock, db, files, line, migrate, seed, worker
 from hub.db import Database
 from hub.files import Files
 from hub.gate import Once
 from hub.imports import asking, queue, running
-from hub.imports.job import Lost
+from hub.line import Lost
 from hub.postgres import Cluster
 from hub.settings import Settings
 from hub.terms import ImportMode
@@ -229,16 +229,16 @@ def stop_at_once(cluster: Cluster) -> None:
 async def test_a_worker_that_was_taken_over_writes_no_more(site: Site) -> None:
     found = await site.queue(make_workbook(*rows()))
     async with worker.employed(site.settings) as slow, worker.employed(site.settings) as quick:
-        claim, row = await queue.claim_next(slow.database, 10**9)
+        claim, row = await queue.LINE.claim_next(slow.database, 10**9)
         await site.forget()
         await quick.drain()
         assert await site.state(found) == "APPLIED"
-        assert not await queue.beat(slow.database, row.id, "another")
+        assert not await queue.LINE.beat(slow.database, row.id, "another")
         before = await site.digest()
         async with site.system() as connection:
             await connection.execute("UPDATE imports SET state = 'QUEUED', claim = 'quick' WHERE id = $1", found)
         with pytest.raises(Lost):
-            await running.run(slow.database, load(), slow.files, queue.acting(row), row.id, claim)
+            await running.run(slow.database, load(), slow.files, line.acting(row), row.id, claim)
         assert await site.digest() == before
 
 

@@ -19,7 +19,7 @@ START = """mutation($file: ID!, $school: String!, $mode: ImportMode! = SOUND_ROW
     startImport(input: {fileId: $file, schoolCode: $school, mode: $mode, whole: $whole}) { import { id state position } } }"""
 JOB = """query($id: ID!) { importJob(id: $id) { id state mode total read written created updated unchanged rejected missing
     duplicates kept position waitSeconds
-    rows(first: 100) { totalCount nodes { number verdict name classNumber undone student { studentNumber name } } } }
+    rows(first: 100) { totalCount nodes { number verdict name classNumber changes undone later student { studentNumber name } } } }
     importFaults(id: $id) { nodes { row column code message } warnings { row code } mended { row } notes { code message remedy } afterRow } }"""
 
 
@@ -292,8 +292,8 @@ async def test_later_edits_are_kept_and_told(jobs: Jobs, system: asyncpg.Connect
     job = await jobs.job(first["id"])
     assert (job["state"], job["kept"]) == ("UNDONE", 2)
     assert [(row["number"], row["undone"]) for row in job["rows"]["nodes"]] == [(2, "KEPT"), (3, "KEPT"), (4, "UNDONE")]
-    kept = await system.fetch("SELECT later FROM import_rows WHERE undone = 'KEPT' ORDER BY number")
-    assert [row["later"] for row in kept] == [["phone"], ["record"]]
+    assert [row["changes"] for row in job["rows"]["nodes"]] == [["phone", "postCode"], [], []]
+    assert [row["later"] for row in job["rows"]["nodes"]] == [["phone"], ["phone"], []]
     found = await system.fetch(
         "SELECT name, phone, post_code FROM students WHERE present_address = '并州路1号' ORDER BY id"
     )

@@ -656,6 +656,12 @@ CASE = Type(
     extras={"waitingAt": Extra(_waiting_at, TEXT)},
 )
 
+
+def _fields_of_pupil(columns: list[str]) -> list[str]:
+    spoken = [re.sub(r"_(.)", lambda found: found[1].upper(), name) for name in columns]
+    return ["guardians" if name == "family" else name for name in spoken]
+
+
 IMPORT_ROW = Type(
     "import_rows",
     "import",
@@ -663,6 +669,8 @@ IMPORT_ROW = Type(
         **_leaves(INT, "number"),
         **_leaves(WORD, "verdict undone"),
         **_leaves(TEXT, "name classNumber"),
+        "changes": Leaf(lambda row, *_: _fields_of_pupil(row["changes"]), LIST),
+        "later": Leaf(lambda row, *_: _fields_of_pupil(row["later"]), LIST),
         "student": _up("Student", "student_id"),
     },
     key=("import_id", "number"),
@@ -711,7 +719,10 @@ PHOTO_IMPORT = Type(
         **_ids("photoImport"),
         **_leaves(WORD, "state"),
         **_leaves(INT, "total taken unchanged refused ignored"),
-        **_leaves(TIME, "createdAt"),
+        **_leaves(TEXT, "code message remedy messageEn remedyEn"),
+        **_leaves(TIME, "heartbeatAt createdAt endedAt"),
+        "position": Leaf(lambda *_: None, INT),  # likewise
+        "waitSeconds": Leaf(lambda *_: None, INT),
         "school": _up("School", "school_id"),
         "entries": Down("PhotoEntry", "child", _of("photo_entries", "import_id"), ("ordinal",)),
     },

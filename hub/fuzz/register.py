@@ -453,13 +453,16 @@ class _Planting:
             )
             for number, pupil in enumerate(self.chance.sample(self.students, 3), 2):
                 await self.connection.execute(
-                    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, student_id)
-                       VALUES ($1, $2, $3, $4, '2000001', $5)""",
+                    """INSERT INTO import_rows (import_id, number, verdict, name, class_number, student_id, changes,
+                                                later)
+                       VALUES ($1, $2, $3, $4, '2000001', $5, $6, $7)""",
                     found,
                     number,
                     self.chance.choice(["CREATE", "UPDATE", "UNCHANGED", "REFUSE"]),
                     self.chance.choice([None, f"名{number}", "王小明"]),
                     pupil["id"],
+                    self.chance.choice([[], ["present_address", "family"], ["distance_km"]]),
+                    self.chance.choice([[], ["phone"], ["record"]]),
                 )
 
     async def photos(self) -> None:
@@ -469,9 +472,10 @@ class _Planting:
             file = await self.file(f"zip{school['id']}")
             of_school = {"school_id": school["id"], "path": school["path"], "account_id": self.accounts[0]}
             counts = {"total": 3, "taken": 1, "refused": 1, "ignored": chance.choice([0, 1])}
-            state = chance.choice(["RUNNING", "DONE"])
+            job = {"state": chance.choice(["DONE", "FAILED"]), "queue": school["path"].split(".")[0], "weight": 3}
+            failed = {"code": chance.choice([None, "NO_PHOTOS"]), "message": self.word(), "ended_at": self.moment()}
             batch = await self.put(
-                "photo_imports", file_id=file, state=state, created_at=self.moment(), **of_school, **counts
+                "photo_imports", file_id=file, created_at=self.moment(), **of_school, **counts, **job, **failed
             )
             batches[school["id"]] = batch
             for ordinal, outcome in enumerate(("TAKEN", "REFUSED", "IGNORED")):

@@ -1,7 +1,7 @@
 """Imports: a workbook is a proposal that is judged row by row, corrected, applied, resumed and undone.
 
 `asking` is what people ask of an import, `reading` and `judging` make proposals of a workbook's rows, `applying` writes
-them, `undoing` takes them back, `queue` says whose turn it is, `running` goes from one state to the next.
+them, `undoing` takes them back, `queue` is their line, `running` goes from one state to the next.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from time import monotonic
 
 from sqlalchemy import delete, select
 
-from hub import gate
+from hub import gate, line
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import HubError
@@ -74,7 +74,7 @@ async def apply(
     )
     deadline = monotonic() + PATIENCE
     while await _stands(database, caller, found):
-        claimed = await queue.claim(database, found)
+        claimed = await queue.LINE.claim(database, found)
         if claimed is None:
             if monotonic() > deadline:
                 break
@@ -93,10 +93,10 @@ async def apply(
 
 async def carry_on(database: Database, policy: Policy, files: Files, import_id: int) -> None:
     """Work on a job that was confirmed or is to be undone, until it is done; a worker that has it keeps it."""
-    claimed = await queue.claim(database, import_id)
+    claimed = await queue.LINE.claim(database, import_id)
     if claimed is not None:
         claim, row = claimed
-        await running.run(database, policy, files, queue.acting(row), import_id, claim)
+        await running.run(database, policy, files, line.acting(row), import_id, claim)
 
 
 async def _stands(database: Database, caller: Caller, found: int) -> bool:

@@ -12,19 +12,18 @@ from hub import gate
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Conflict
+from hub.line import Lost
 from hub.models import File, Import, School
 from hub.terms import ImportState
 from policies import Action, Policy
+
+__all__ = ["Job", "Lost", "Progress", "load", "not_now", "unseen"]
 
 Progress = Callable[[int, int], None]
 
 
 def unseen(_done: int, _of: int) -> None:
     """No progress is shown."""
-
-
-class Lost(Exception):
-    """Somebody else has taken the job over, because this process was silent for too long."""
 
 
 _WORDS = {

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, gate, placements
 from hub.imports import pupils
 from hub.imports.job import Job
-from hub.imports.pupils import FAMILY, MEMBER, PLAIN, Pupil
+from hub.imports.pupils import FAMILY, KEPT, MEMBER, PLAIN, Pupil
 from hub.terms import ImportState, RowVerdict, Undoing
 from policies import Action
 
@@ -21,7 +21,6 @@ _ROWS = text(
          AND r.undone IS NULL ORDER BY r.number LIMIT :many"""
 )
 _GONE = text("SELECT undo_created(:import, :ids)")
-_LATER = text("SELECT changed_since(:about, 1)")
 _RESTORE = text(
     f"""UPDATE students s SET {", ".join(f"{name} = p.{name}" for name in PLAIN)}, version = s.version + 1,
                updated_at = now()
@@ -64,16 +63,15 @@ async def _uncreate(connection: AsyncConnection, job: Job, rows: Sequence[Any]) 
         return {}
     ids = [row.student_id for row in rows]
     gone = set((await connection.execute(_GONE, {"import": job.id, "ids": ids})).scalars())
-    told = {}
-    for row in rows:
-        later = [] if row.student_id in gone else await _edited(connection, row.student_id)
-        told[row.number] = later
-    return told
+    kept = await pupils.records(connection, [found for found in ids if found not in gone])
+    return {row.number: [] if row.student_id in gone else _edited(kept.get(row.student_id), row) for row in rows}
 
 
-async def _edited(connection: AsyncConnection, student_id: int) -> list[str]:
-    fields = (await connection.execute(_LATER, {"about": f"student:{student_id}"})).scalar_one()
-    return list(fields) or [_UNKNOWN_EDIT]
+def _edited(current: Pupil | None, row: Any) -> list[str]:
+    """What of a new pupil differs from its row; who differs in nothing had something else happen."""
+    says = row.pupil | {FAMILY: row.family}
+    fields = [key for key in (*KEPT, FAMILY) if current and not _still(key, current[key], says[key])]
+    return fields or [_UNKNOWN_EDIT]
 
 
 async def _restore(connection: AsyncConnection, rows: Sequence[Any]) -> dict[int, list[str]]:

@@ -5,12 +5,15 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, Key, Moment, Ordered, one_of, path_shaped, wipe
+from hub.models.base import Base, Key, Moment, Ordered, Small, one_of, path_shaped, wipe
 from hub.terms import PhotoImportState, PhotoOutcome, PhotoState
 
 
 class PhotoImport(Base):
-    """An archive of photos brought into a school (照片导入): what became of its files, in numbers."""
+    """An archive of photos brought into a school (照片导入): a job like an `Import`, and what became of its files.
+
+    `weight` are its files: an estimate until the archive was opened. The texts tell why it failed, if it did.
+    """
 
     __tablename__ = "photo_imports"
     __trial__ = wipe("照片批次", "photo imports")
@@ -20,19 +23,34 @@ class PhotoImport(Base):
         Index("ix_photo_imports_path", "path", "id"),
         Index("ix_photo_imports_school_id", "school_id"),
         Index("ix_photo_imports_file_id", "file_id"),
+        Index("ix_photo_imports_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        Index("ix_photo_imports_waiting", "queue", "id", postgresql_where=text("state IN ('QUEUED', 'RUNNING')")),
     )
 
     id: Mapped[Key]
     file_id: Mapped[int] = mapped_column(ForeignKey("files.id"))
     school_id: Mapped[int] = mapped_column(ForeignKey("schools.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    role: Mapped[str] = mapped_column(server_default="school_administrator")
     path: Mapped[Ordered]
-    state: Mapped[str] = mapped_column(server_default=PhotoImportState.RUNNING)
-    total: Mapped[int]
+    queue: Mapped[Ordered]
+    state: Mapped[str] = mapped_column(server_default=PhotoImportState.QUEUED)
+    weight: Mapped[int]
+    total: Mapped[int] = mapped_column(server_default="0")
     taken: Mapped[int] = mapped_column(server_default="0")
     unchanged: Mapped[int] = mapped_column(server_default="0")
     refused: Mapped[int] = mapped_column(server_default="0")
     ignored: Mapped[int] = mapped_column(server_default="0")
+    code: Mapped[str | None]
+    message: Mapped[str | None]
+    remedy: Mapped[str | None]
+    message_en: Mapped[str | None]
+    remedy_en: Mapped[str | None]
+    claim: Mapped[str | None]
+    attempts: Mapped[Small] = mapped_column(server_default="0")
+    heartbeat_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     created_at: Mapped[Moment]
 
 

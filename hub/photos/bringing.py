@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import gate
 from hub.caller import Caller
 from hub.catalogue import MESSAGES
-from hub.darkroom import archive, picture
 from hub.darkroom.archive import Entry
 from hub.darkroom.room import Darkroom, Developed, Spoilt
 from hub.db import Database
-from hub.errors import BadInput, NotFound
+from hub.errors import BadInput
 from hub.files import Files
-from hub.models import File, PhotoImport, School
+from hub.line import Lost
+from hub.models import School
 from hub.photos import discards, roster
 from hub.photos.roster import Matched
-from hub.terms import PhotoImportState, PhotoOutcome
+from hub.terms import PhotoOutcome
 from policies import Action, Policy
 
 BATCH = 100
@@ -33,13 +33,13 @@ _REPORTED = 1_000
 _PUTS = 8
 """Photos stored at the same time."""
 
-_ROOMS = asyncio.Semaphore(3)
-"""Uploads that are unpacked and decoded at the same time; others wait, holding nothing."""
-
 Progress = Callable[[int, int], None]
 
-_OPEN = text("SELECT state, ARRAY(SELECT ordinal FROM photo_entries WHERE import_id = :id) AS told "
-             "FROM photo_imports WHERE id = :id")  # fmt: skip
+_BEGUN = text(
+    """UPDATE photo_imports SET state = 'RUNNING', total = :total, weight = :total WHERE id = :id AND claim = :claim
+       RETURNING id"""
+)
+_TOLD = text("SELECT ARRAY(SELECT ordinal FROM photo_entries WHERE import_id = :id)")
 _STANDING = """
     SELECT DISTINCT ON (student_id, state) student_id, id, state, source_sha256, reason FROM photos
     WHERE student_id = ANY (:pupils) AND state <> 'REPLACED' ORDER BY student_id, state, id DESC"""
@@ -75,92 +75,38 @@ _TELL = text(
 )
 _COUNT = text(
     """UPDATE photo_imports SET taken = taken + :taken, unchanged = unchanged + :unchanged,
-           refused = refused + :refused, ignored = ignored + :ignored WHERE id = :id"""
+           refused = refused + :refused, ignored = ignored + :ignored, heartbeat_at = now()
+       WHERE id = :id AND claim = :claim RETURNING id"""
 )
-_DONE = text("UPDATE photo_imports SET state = 'DONE' WHERE id = :id AND state = 'RUNNING' RETURNING id")
+_DONE = text("UPDATE photo_imports SET state = 'DONE', ended_at = clock_timestamp() WHERE id = :id AND claim = :claim")
 
 
 def unseen(_done: int, _of: int) -> None:
     """No progress is shown."""
 
 
-async def bring(
-    database: Database,
-    policy: Policy,
-    store: Files,
-    caller: Caller,
-    request: gate.Once,
-    *,
-    file_id: int,
-    school_code: str,
-    progress: Progress = unseen,
-) -> int:
-    """Bring an upload of photos, a zip or one JPEG, into a school: the id of the import, which tells file by file.
+async def work(desk: "Desk", import_id: int, claim: str, darkroom: Darkroom, progress: Progress = unseen) -> None:
+    """See to every file of an opened archive that is not reported yet, and conclude.
 
     A photo is its pupil's by the file's name, and waits until a leader of the school approves it; the one that waited
     before it is replaced. The very picture that waits or is approved already changes nothing, one that was refused is
-    refused again. Photos are taken a hundred to a transaction, each with its report: an import that was cut off goes on
-    where it was when it is sent again under its idempotency key. `progress` is told how many files are done and there.
-    Raises NotFound for a school out of reach and for somebody else's upload, Forbidden, BadInput and TooLarge for what
-    is no archive of photos; then nothing is changed.
+    refused again. Photos are taken a hundred to a transaction, each with its report. `progress` is told how many files
+    are done and there. Raises BadInput for an archive of nothing; Lost when somebody else works on it now.
     """
-    school = await _school(database, policy, caller, school_code)
-    upload = await _upload(database, caller, file_id)
-    settings = database.settings
-    archived = archive.Limits(size=settings.upload_limit, entries=settings.photo_files)
-    pictured = picture.Limits(bytes=settings.photo_bytes, pixels=settings.photo_pixels)
-    darkroom = Darkroom(lambda: store.parts(upload.key), upload.size, upload.name, archived, pictured)
-    async with _ROOMS, darkroom:
-        if not darkroom.entries:
-            raise BadInput("NO_PHOTOS")
-        desk = _Desk(database, policy, store, caller, school)
-        async with desk.writing() as connection:
-            values = {"file_id": file_id, "total": len(darkroom.entries)}
-            [found] = await gate.once(connection, caller, request, lambda: _begin(connection, caller, school, values))
-            under_way = (await connection.execute(_OPEN, {"id": found})).one()
-            pupils = await roster.load(connection, school)
-        if under_way.state == PhotoImportState.RUNNING:
-            told = set(under_way.told)
-            matched = roster.match(pupils, darkroom.entries)
-            entries = {entry.ordinal: entry for entry in darkroom.entries}
-            work = _Bringing(desk, int(found), entries, matched, told, progress)
-            await work.run(darkroom)
-            await discards.sweep(database, store)
-    return int(found)
-
-
-async def _school(database: Database, policy: Policy, caller: Caller, code: str) -> Any:
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        query = select(School.id, School.code, School.path).where(School.code == code)
-        school = (await connection.execute(query)).one_or_none()
-    if school is None:
-        refusal = NotFound()
-        await gate.refuse(database, caller, "photo:create", None, refusal)
-        raise refusal
-    async with gate.writing(database, policy, caller, "photo", Action.CREATE, school.path):
-        return school
-
-
-async def _upload(database: Database, caller: Caller, file_id: int) -> Any:
-    """One's own upload."""
-    query = select(File.key, File.name, File.size).where(File.id == file_id, File.account_id == caller.account.id)
-    async with database.app.begin() as connection:
-        await gate.scope(connection, caller)
-        row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise NotFound
-    return row
-
-
-async def _begin(connection: AsyncConnection, caller: Caller, school: Any, values: dict[str, Any]) -> list[int]:
-    at = {"school_id": school.id, "account_id": caller.account.id, "path": school.path}
-    query = insert(PhotoImport).values(**values, **at).returning(PhotoImport.id)
-    return [(await connection.execute(query)).scalar_one()]
+    entries = {entry.ordinal: entry for entry in darkroom.entries}
+    if not entries:
+        raise BadInput("NO_PHOTOS")
+    async with desk.writing() as connection:
+        held = {"id": import_id, "claim": claim, "total": len(entries)}
+        if (await connection.execute(_BEGUN, held)).first() is None:
+            raise Lost
+        told = set((await connection.execute(_TOLD, {"id": import_id})).scalar_one())
+        matched = roster.match(await roster.load(connection, desk.school), darkroom.entries)
+    await _Bringing(desk, import_id, claim, entries, matched, told, progress).run(darkroom)
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class Desk:
     """Who brings photos into which school, and by which means."""
 
     database: Database
@@ -187,8 +133,9 @@ class _Batch:
 class _Bringing:
     """An import under way: its files, whose they are, and which of them have been reported before."""
 
-    desk: _Desk
+    desk: Desk
     id: int
+    claim: str
     entries: dict[int, Entry]
     matched: Matched
     told: set[int]
@@ -203,7 +150,7 @@ class _Bringing:
         async for batch in _batches(darkroom.develop(wanted)):
             await self._take(batch)
         async with self.desk.writing() as connection:
-            await connection.execute(_DONE, {"id": self.id})
+            await connection.execute(_DONE, {"id": self.id, "claim": self.claim})
 
     async def _take(self, files: Sequence[Developed | Spoilt]) -> None:
         """Store and report one batch of files, in one transaction."""
@@ -213,8 +160,8 @@ class _Bringing:
         batch = _Batch()
         async with self.desk.writing() as connection:
             await connection.execute(select(School.id).where(School.id == self.desk.school.id).with_for_update())
-            told = (await connection.execute(_OPEN, {"id": self.id})).one().told  # another may work at the same import
-            fresh = [one for one in files if one.ordinal not in set(told)]
+            told = set((await connection.execute(_TOLD, {"id": self.id})).scalar_one())  # another may have worked on it
+            fresh = [one for one in files if one.ordinal not in told]
             await self._decide(connection, batch, fresh, made)
             await self._write(connection, batch)
         self.told |= {one.ordinal for one in files}
@@ -302,7 +249,8 @@ class _Bringing:
             await discards.take_back(connection, [row["key"] for row in batch.added])
         await connection.execute(_TELL, {"rows": _json(batch.report), "import": self.id, "path": school.path})
         counts = {str(word).lower(): sum(row["outcome"] == word for row in batch.report) for word in PhotoOutcome}
-        await connection.execute(_COUNT, counts | {"id": self.id})
+        if (await connection.execute(_COUNT, counts | {"id": self.id, "claim": self.claim})).first() is None:
+            raise Lost
         await gate.record(
             connection,
             caller,

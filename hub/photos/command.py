@@ -1,5 +1,6 @@
 """`hub photos`: what a clerk does in the browser, from the command line, with the report file by file."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from hub import files, gate
 from hub.errors import Language, NotFound
 from hub.gate import Once
 from hub.models import PhotoEntry, PhotoImport, School, SchoolClass
-from hub.photos.bringing import bring
+from hub.photos.asking import bring
 from hub.photos.reviewing import review
 from hub.seat import Seat, taken
 from hub.settings import Settings
@@ -21,7 +22,9 @@ from hub.terms import PhotoOutcome, PhotoState
 _PART = 1 << 20
 
 Follow = Callable[[str, int, int], None]
-"""Told which archive is being brought in, how many of its files are done, and how many there are."""
+"""Told which archive is being brought in, how many of its files are done, and how many there are; of one that waits,
+its place in the queue and how many seconds it will take.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,11 @@ class Report:
 
 
 async def run(
-    settings: Settings, paths: Sequence[Path], school: str, username: str, password: str, follow: Follow
+    settings: Settings, paths: Sequence[Path], school: str, username: str, password: str, follow: Follow, wait: Follow
 ) -> list[Report]:
-    """Sign in, store and bring in each archive, sign out. Raises as `photos.bring`."""
+    """Sign in, store and bring in each archive in its turn, sign out. Raises as `photos.bring`."""
     async with taken(settings, username, password) as seat:
-        return [await _bring(seat, path, school, follow) for path in paths]
+        return [await _bring(seat, path, school, follow, wait) for path in paths]
 
 
 async def approve(settings: Settings, school: str, username: str, password: str) -> int:
@@ -74,7 +77,7 @@ async def approve(settings: Settings, school: str, username: str, password: str)
         return done
 
 
-async def _bring(seat: Seat, path: Path, school: str, follow: Follow) -> Report:
+async def _bring(seat: Seat, path: Path, school: str, follow: Follow, wait: Follow) -> Report:
     stored = await files.store(seat.database, seat.files, seat.caller, path.name, _parts(path))
     found = await bring(
         seat.database,
@@ -85,6 +88,8 @@ async def _bring(seat: Seat, path: Path, school: str, follow: Follow) -> Report:
         file_id=stored.id,
         school_code=school,
         progress=lambda done, of: follow(path.name, done, of),
+        waiting=lambda place, seconds: wait(path.name, place, seconds),
+        patience=math.inf,
     )
     async with seat.database.app.begin() as connection:
         await gate.scope(connection, seat.caller)

@@ -31,7 +31,7 @@ FOLLOWED = {"importJob"}
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit", "sessions"})
 
 
-OF_FILES = ("createClasses", "importWorkbook", "importPhotos", "startImport")
+OF_FILES = ("createClasses", "importWorkbook", "importPhotos", "startImport", "startPhotos")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ TABLE = {
     "cancelImport": write("cancelImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "undoImport": write("undoImport", "import { id }", "schoolA1", "schoolB1", "reviewerA"),
     "importPhotos": write("importPhotos", "photoImport { id }", "schoolA1", "schoolB1", "reviewerA"),
+    "startPhotos": write("startPhotos", "photoImport { id }", "schoolA1", "schoolB1", "reviewerA"),
     "reviewPhotos": write("reviewPhotos", "results { state }", "leaderA1", "leaderB1", "schoolA1"),
     "requestTransfer": write("requestTransfer", "case { id }", "schoolA2", "schoolB1", "leaderA2"),
     "decideCase": write("decideCase", "case { id }", "leaderA1", "leaderB1", "schoolA1"),
@@ -205,6 +206,7 @@ async def stage(
             "cancelImport": {"importId": job["JUDGED"]},
             "undoImport": {"importId": job["APPLIED"]},
             "importPhotos": {"schoolCode": SCHOOL},
+            "startPhotos": {"schoolCode": SCHOOL},
             "reviewPhotos": {"classId": first},
             "requestTransfer": wanted(province, "a1-1-2"),
             "decideCase": {"id": case, "verdict": "APPROVE"},
@@ -223,7 +225,7 @@ async def own_files(http: httpx.AsyncClient, province: Province, field: str) -> 
     row, token = TABLE[field], province.tokens["schoolA1"]
     pupils = field != "createClasses"
     data = make_workbook(make_row(5)) if pupils else await sheet(http, token, {"班号": "2026001", "年级": "1"})
-    if field == "importPhotos":
+    if field in ("importPhotos", "startPhotos"):
         data = make_jpeg(2)
     return {
         caller: await upload(http, province.tokens[caller], data) for caller in (row.right, row.elsewhere, row.wrong)
