@@ -19,7 +19,7 @@ from hub.settings import Settings
 from tests.desk import BORN, Desk, make_id
 from tests.province import COUNTY_A, Province, make_caller, make_province, make_student
 
-COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
+COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells", "count_totals")
 hypothesis.settings.register_profile("patient", hypothesis.settings.default, deadline=None)  # busy machines
 hypothesis.settings.load_profile("patient")
 
