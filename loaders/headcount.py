@@ -210,9 +210,9 @@ class _Count:
         if self.groups:
             groups = [rows.c[group] for group in self.groups]
             query = query.group_by(*groups).having(func.sum(rows.c.students) != literal_column("0")).order_by(*groups)
-        else:
-            query = query.having(literal_column("true"))
-        return self.compiler.gathered(query)
+            return self.compiler.gathered(query)
+        one = self.compiler.as_json(query.having(literal_column("true")))
+        return func.json_build_array(one.scalar_subquery())
 
     def _unfolded(self, ground: Ground) -> Select[Any]:
         """Problem records opened or closed since the last fold, by what their pupils are now."""

@@ -597,7 +597,7 @@ async def test_verify_tells_what_differs_and_mends_it(
     await system.execute("DELETE FROM count_cells WHERE axis = 'TERRITORY' AND path = '140105'")
     await system.execute("UPDATE problem_tallies SET open = 7")
     await system.execute("UPDATE count_totals SET boarding = 77 WHERE axis = 'TERRITORY' AND path = '140106'")
-    await system.execute("INSERT INTO count_totals VALUES ('MANAGEMENT', '15', 'DEAD', 1, 0, 0, 0, 0, 0, 0)")
+    await system.execute("INSERT INTO count_totals VALUES ('15', 'MANAGEMENT', 'DEAD', 1, 0, 0, 0, 0, 0, 0)")
     code, said = run(settings, tmp_path, "verify", "counts")
     assert code == 1
     assert "MANAGEMENT 1401 " in said

@@ -48,8 +48,8 @@ class CountTotal(_Measures, Base):
     __trial__ = wipe("统计合计", "totals of counts")
     __table_args__ = (one_of("axis", CountAxis),)
 
-    axis: Mapped[str] = mapped_column(primary_key=True)
     path: Mapped[Ordered] = mapped_column(primary_key=True)
+    axis: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(primary_key=True)
 
 

@@ -75,12 +75,12 @@ def upgrade() -> None:
     """Make the table, close it, let the cells keep it, fill it from the cells that are there."""
     op.create_table(
         "count_totals",
-        sa.Column("axis", sa.Text(), nullable=False),
         sa.Column("path", sa.Text(collation="C"), nullable=False),
+        sa.Column("axis", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in MEASURES),
         sa.CheckConstraint("axis IN ('MANAGEMENT', 'TERRITORY')", name=op.f("ck_count_totals_axis")),
-        sa.PrimaryKeyConstraint("axis", "path", "state", name=op.f("pk_count_totals")),
+        sa.PrimaryKeyConstraint("path", "axis", "state", name=op.f("pk_count_totals")),
     )
     op.execute("ALTER TABLE count_totals SET (fillfactor = 70)")
     op.execute("ALTER TABLE count_totals ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
