@@ -18,6 +18,8 @@ log = structlog.get_logger("hub")
 
 def language(header: str) -> Language:
     """Chinese, unless an Accept-Language header prefers English."""
+    if not header:
+        return "zh"
     wanted = [part.split(";")[0].strip().lower() for part in header.split(",")]
     for tag in wanted:
         if tag.startswith(("zh", "en")):

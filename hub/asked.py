@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from hub.errors import BadInput, HubError, MethodNotAllowed, NotAcceptable, TooComplex, TooLarge, UnsupportedMedia
 from hub.settings import Settings
@@ -113,12 +113,15 @@ async def _body(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:20]) > limit:
         raise TooLarge("BODY_TOO_LARGE", limit=limit)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > limit:
             raise TooLarge("BODY_TOO_LARGE", limit=limit)
-        parts.append(part)
     return b"".join(parts)
 
 

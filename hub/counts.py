@@ -19,29 +19,35 @@ BATCH = 20_000
 """Deltas of one fold: a transaction of some hundred milliseconds at most."""
 MEASURES = ("students", "boarding", "migrant", "left_behind", "without_id", "photo_missing", "open_problems")
 _FOLD = "SELECT fold_counts($1)"
+_DIFFERING = """
+SELECT axis, path, school_year, grade, sex, state, kept, counted FROM differing_counts()
+UNION ALL SELECT axis, path, NULL, NULL, NULL, state, kept, counted FROM differing_totals()"""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A cell that is not what counting the register gives: which one, what is kept, what is right."""
+    """A cell that is not what counting the register gives, or a total, which has no year, grade and sex, that is not
+    what its cells add up to: which one, what is kept, what is right.
+    """
 
     axis: str
     path: str
-    school_year: int
-    grade: int
-    sex: str
+    school_year: int | None
+    grade: int | None
+    sex: str | None
     state: str
     kept: tuple[int, ...] | None
     counted: tuple[int, ...] | None
 
     @property
     def line(self) -> str:
-        """The cell, and its measures that differ."""
+        """The cell or total, and its measures that differ."""
         kept, counted = (numbers or (0,) * len(MEASURES) for numbers in (self.kept, self.counted))
         differing = [
             f"{name} {one}≠{other}" for name, one, other in zip(MEASURES, kept, counted, strict=True) if one != other
         ]
-        where = f"{self.axis} {self.path} {self.school_year} {self.grade} {self.sex} {self.state}"
+        named = (self.axis, self.path, self.school_year, self.grade, self.sex, self.state)
+        where = " ".join(str(name) for name in named if name is not None)
         return f"{where}: {', '.join(differing)}"
 
 
@@ -70,10 +76,12 @@ def folding(database: Database) -> AbstractAsyncContextManager[None]:
 
 
 async def differences(settings: Settings) -> list[Difference]:
-    """Every cell that, with what is not folded yet, differs from a recount in the same snapshot."""
+    """Every cell that, with what is not folded yet, differs from a recount in the same snapshot, and every total that
+    differs from its cells.
+    """
     connection = await db.system_door(settings).connect()
     try:
-        return [_difference(row) for row in await connection.fetch("SELECT * FROM differing_counts()")]
+        return [_difference(row) for row in await connection.fetch(_DIFFERING)]
     finally:
         await connection.close()
 

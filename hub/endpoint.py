@@ -11,7 +11,7 @@ from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
@@ -113,6 +113,7 @@ class GraphQLEndpoint:
         request = Request(scope, receive)
         speech = answers.language(request.headers.get("accept-language", ""))
         media = asked.JSON
+        response: ASGIApp
         try:
             media = asked.media_type(request.headers.get("accept", ""))
             response = await self._answer(request, media)
@@ -126,7 +127,7 @@ class GraphQLEndpoint:
             response = _refusal(known, speech, media, status)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, media: str) -> Response:
+    async def _answer(self, request: Request, media: str) -> ASGIApp:
         wanted = await asked.read(request, self.settings)
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
@@ -278,9 +279,24 @@ def bearer(header: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _json(written: bytes, executed: bool, media: str) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer as it is sent, with the headers that every answer has: what a `Response` does, at once."""
+
+    written: bytes
+    status: int
+    media: str
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+        headers += [(b"content-length", str(len(self.written)).encode()), (b"content-type", self.media.encode())]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.written})
+
+
+def _json(written: bytes, executed: bool, media: str) -> _Answer:
     """An answer: by `application/json` always 200, by the other 400 when nothing was executed."""
-    return Response(written, 200 if executed or media == asked.JSON else 400, _HEADERS, media)
+    return _Answer(written, 200 if executed or media == asked.JSON else 400, media)
 
 
 def _refusal(error: HubError, speech: Language, media: str, status: int) -> Response:

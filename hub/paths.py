@@ -16,6 +16,8 @@ _PATTERN = re.compile(PATTERN)
 _AFTER_EVERY_CHILD = "~"
 PROVINCE = 1
 """The level of a province, `level` of its path."""
+_AREAS = (4, 6)
+"""How long the codes of cities and of counties are."""
 
 
 def is_path(text: str) -> bool:
@@ -60,6 +62,18 @@ def shared(roots: Sequence[str]) -> str | None:
 def below(path: ColumnElement[str], root: ColumnElement[str]) -> ColumnElement[bool]:
     """The predicate "path is inside the root", for a root that is a column."""
     return and_(path >= root, path < root.concat(literal_column(f"'{_AFTER_EVERY_CHILD}'")))
+
+
+def area(path: str) -> int | None:
+    """How long the code of a city or a county is; nothing for any other path."""
+    return len(path) if len(path) in _AREAS else None
+
+
+def lies_in(path: ColumnElement[str], area: int) -> ColumnElement[str]:
+    """The city's or county's code that a path begins with, which is all there is to "inside" it: what an index keeps
+    such rows together by.
+    """
+    return func.left(path, literal_column(str(area)))
 
 
 def within(

@@ -97,8 +97,8 @@ def _plan(reading: Any, shapes: tuple[Shape, ...]) -> Plan:
 
 
 def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
-    """The statement: of each record in scope, those with the same identity number or name, sex and birth date, as a
-    JSON list in each of the shapes.
+    """The statement: of each record in scope that has any, those with the same identity number or name, sex and birth
+    date, as a JSON list in each of the shapes.
 
     A candidate in the caller's reach is shown under the role's masks; of one out of reach only what agrees, and the
     office to call.
@@ -129,7 +129,7 @@ def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
         .correlate(pupil)
         .subquery("o")
     )
-    lists = [func.coalesce(func.json_agg(each), literal_column("'[]'::json")).label(each.name) for each in near.c]
+    lists = [func.json_agg(each).label(each.name) for each in near.c]
     found = select(*lists).select_from(near).lateral("f")
     query = (
         select(record.c.id, *found.c)
@@ -137,7 +137,7 @@ def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
         .join(record, record.c.id == keys.c.id)
         .join(pupil, pupil.c.id == record.c.student_id)
         .join(found, true())
-        .where(compiler.within(record.c.path))
+        .where(compiler.within(record.c.path), found.c.s0.is_not(None))
     )
     compiler.cost.size = lambda _: 0  # the field that was asked for has counted them
     return compiler.finish(query)

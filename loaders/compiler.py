@@ -128,12 +128,18 @@ class Compiler:
         answer = case((table.c.id.is_not(None), cast(made.scalar_subquery(), Text)), else_=null())
         return self.finish(select(func.array_agg(aggregate_order_by(answer, wanted.c.at))).select_from(rows))
 
-    def root_list(self, graph: Graph, field: Selected, keep: Callable[[FromClause], Any]) -> Plan:
-        """The statement for a connection over everything in scope that a predicate keeps."""
+    def root_list(
+        self, graph: Graph, field: Selected, keep: Callable[[FromClause], Any], area: int | None = None
+    ) -> Plan:
+        """The statement for a connection over everything in scope that a predicate keeps. All of it lies in one city or
+        county where an `area` is told (`paths.area`), and is read in the order of their index.
+        """
         table = graph.table.alias(self.name("t"))
-        narrowed = filters.knows_area(graph, self.document.arguments(field).get("where"))
+        narrowed = area is not None or filters.knows_area(graph, self.document.arguments(field).get("where"))
         where = [self.inside(graph, table, wide=narrowed), keep(table)]
-        return self.finish(Page(self, graph, field, graph.order, table, where, (field.key,)).compile())
+        page = Page(self, graph, field, graph.order, table, where, (field.key,))
+        page.shared = None if area is None else paths.lies_in(table.c.path, area)
+        return self.finish(page.compile())
 
     def within(self, path: ColumnElement[str], *, wide: bool = False) -> ColumnElement[bool]:
         """The caller's scope: the path lies inside one of the roots. Nowhere else does scope enter a statement, but

@@ -86,6 +86,8 @@ class Page:
         self.signature = f"{field.name}|{self.order}"
         self.size = compiler.bind(lambda call: page_size(call, field), BigInteger())
         self.nodes: dict[str, str] = {}
+        self.shared: ColumnElement[Any] | None = None
+        """What is the same of all its rows, and what the index that keeps them together begins with."""
 
     def compile(self) -> Select[Any]:
         """The statement: one row, one JSON object."""
@@ -203,7 +205,12 @@ class Page:
         return [self.table.c[key.column] for key in self.order.keys]
 
     def _directed(self) -> list[ColumnElement[Any]]:
-        return self.order.directed(self.table, backward=self.backward)
+        order = self.order.directed(self.table, backward=self.backward)
+        if self.shared is None:
+            return order
+        # The planner does not see that it is the same of every row: it takes the index only if this sorts as that does.
+        down = self.order.keys[0].descending is not self.backward
+        return [self.shared.desc() if down else self.shared, *order]
 
     def _beyond(self) -> ColumnElement[bool]:
         if not self.resumed:

@@ -185,6 +185,8 @@ class Graph:
     """The key of the pupil whose rows these are, if they are seen exactly as the pupil is."""
     sorts: Mapping[str, Sort] = field(default_factory=dict)
     """By the values of its order enum."""
+    by_area: bool = False
+    """Whether indexes keep the rows of each city and each county together, in the order that its lists are read in."""
     extras: Mapping[str, Extra] = field(default_factory=dict)
     """By the names in its filter input."""
 
@@ -203,6 +205,7 @@ def graph(
     paths: Sequence[str] = ("path",),
     owner: InstrumentedAttribute[Any] | None = None,
     sorts: Mapping[str, Sort] | None = None,
+    by_area: bool = False,
     extras: Mapping[str, Extra] | None = None,
 ) -> Callable[[T], T]:
     """Declare a Strawberry type to be answered from a table."""
@@ -218,6 +221,7 @@ def graph(
             tuple(paths),
             None if owner is None else owner.key,
             sorts or {},
+            by_area,
             extras or {},
         )
         return kind

@@ -1,6 +1,7 @@
 """Counts of students, compiled into the statement that reads the place: cells of the cube and what is not in them yet.
 
-A cell is kept for each place and school (`hub/models/count.py`), so a place's count reads few rows, whatever its size.
+A cell is kept for each place and school (`hub/models/count.py`), so a place's count reads few rows, whatever its size;
+one that tells nothing apart reads their total.
 Deltas below the place that no fold has taken up are added in the same statement: before, during and after a fold its
 snapshot gives the same answer. A class is no place of the cube; its students are counted one by one.
 """
@@ -36,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from hub import paths
 from hub.errors import BadInput
-from hub.models import CountCell, CountDelta, ProblemDelta, ProblemRecord, School, Student
+from hub.models import CountCell, CountDelta, CountTotal, ProblemDelta, ProblemRecord, School, Student
 from hub.terms import CountAxis, ProblemState
 from loaders.filters import Where
 from loaders.plan import Bind, Call, Plan
@@ -156,13 +157,16 @@ class _Count:
         self.groups = [str(getattr(group, "value", group)).lower() for group in given["groupBy"]]
         self.parts = compiler.document.fields(compiler.kind(field), field.nodes)
         asked = {MEASURES[part.name] for part in self.parts if part.name in MEASURES}
+        told = {DIMENSIONS[name] for name in given.get("where") or {}} | set(self.groups)
+        self.dimensions = [name for name in DIMENSIONS.values() if name in told]
         self.measures = [name for name in MEASURES.values() if name == "students" or name in asked]
         self.states = compiler.bind(_states(field), ARRAY(Text))
 
     def by_cube(self, ground: Ground) -> list[Select[Any]]:
         """What to add up for places of the cube: their cells, deltas below them, problem records not counted yet."""
         territory = ground.axis is CountAxis.TERRITORY
-        cells, deltas = self._table(CountCell), self._table(CountDelta)
+        cells = self._table(CountTotal if {"state"}.issuperset(self.dimensions) else CountCell)
+        deltas = self._table(CountDelta)
         axis = cells.c.axis == literal_column(f"'{ground.axis}'")
         found = [
             self._part(cells, cells.c, and_(axis, ground.at(cells.c.path), self._unless(ground, cells.c.path))),
@@ -206,9 +210,9 @@ class _Count:
         if self.groups:
             groups = [rows.c[group] for group in self.groups]
             query = query.group_by(*groups).having(func.sum(rows.c.students) != literal_column("0")).order_by(*groups)
-        else:
-            query = query.having(literal_column("true"))
-        return self.compiler.gathered(query)
+            return self.compiler.gathered(query)
+        one = self.compiler.as_json(query.having(literal_column("true")))
+        return func.json_build_array(one.scalar_subquery())
 
     def _unfolded(self, ground: Ground) -> Select[Any]:
         """Problem records opened or closed since the last fold, by what their pupils are now."""
@@ -234,7 +238,7 @@ class _Count:
         return not_(found.correlate_except(schools).exists())
 
     def _part(self, table: FromClause, measures: Any, *where: ColumnElement[bool]) -> Select[Any]:
-        columns = [table.c[name] for name in DIMENSIONS.values()]
+        columns = [table.c[name] for name in self.dimensions]
         counted = [measures[name].label(name) for name in self.measures]
         query = select(*columns, *counted).where(*where, table.c.state == func.any(self.states))
         return query if self.place is None else query.correlate(self.place)

@@ -56,15 +56,15 @@ class Cost:
     personal: int = 0
     """Fields of each row that tell about a person."""
 
-    def rows(self, call: Call) -> int:
-        """Rows for this call."""
+    def measure(self, call: Call) -> tuple[int, int]:
+        """Rows for this call, and what they cost."""
         size: int = self.size(call)
-        return size * (1 + sum(part.rows(call) for part in self.parts))
-
-    def points(self, call: Call) -> int:
-        """The cost for this call."""
-        size: int = self.size(call)
-        return size * (1 + self.personal + sum(part.points(call) for part in self.parts))
+        rows, points = 1, 1 + self.personal
+        for part in self.parts:
+            more, dearer = part.measure(call)
+            rows += more
+            points += dearer
+        return size * rows, size * points
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,13 @@ class Plan:
 
     def values(self, call: Call) -> list[Any]:
         """The statement's parameters. Raises TooLarge before any SQL when the request costs too much."""
-        call.cost += self.cost.points(call)
+        rows, points = self.cost.measure(call)
+        call.cost += points
         if call.cost > call.settings.cost_limit:
             raise TooLarge("TOO_COMPLEX", what=f"查询成本 cost {call.cost}", limit=call.settings.cost_limit)
-        rows = call.spent = call.spent + self.cost.rows(call)
-        if rows > call.settings.row_budget:
-            raise TooLarge("TOO_COMPLEX", what=f"行数 rows {rows}", limit=call.settings.row_budget)
+        call.spent += rows
+        if call.spent > call.settings.row_budget:
+            raise TooLarge("TOO_COMPLEX", what=f"行数 rows {call.spent}", limit=call.settings.row_budget)
         return [bind(call) for bind in self.binds]
 
     def shut(self, answer: str) -> list[Denial]:

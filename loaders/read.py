@@ -149,39 +149,45 @@ def denied(reading: Reading) -> list[GraphQLError]:
     ]
 
 
+def spot(raw: Any) -> tuple[Any, ...]:
+    """Where in its document a field stands, by what is told of it to its resolver: operation, path and nodes.
+
+    Where the nodes stand matters: @skip at the root may leave some of them out.
+    """
+    operation = raw.operation.name.value if raw.operation.name else None
+    return operation, tuple(raw.path.as_list()), tuple(node.loc.start for node in raw.field_nodes)
+
+
 def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
     reader, caller = reading.reader, reading.caller
-    document = Document(raw.schema, raw.fragments, reading.variables)
-    nodes = tuple(raw.field_nodes)
-    operation = raw.operation.name.value if raw.operation.name else None
-    path = tuple(raw.path.as_list())
-    # Where the nodes stand matters: @skip at the root may leave some of them out.
-    place = (reading.document, operation, path, tuple(node.loc.start for node in nodes))
-    key = (place, reader.policy.version, caller.shape, shape, _shapes(reader, document, place, nodes))
+    role, levels = held = caller.shape
+    place = (reading.document, getattr(raw, "spot", None) or spot(raw))
+    key = (place, reader.policy.version, held, shape, _shapes(reading, raw, place))
     plan = reader.plans.get(key)
     if plan is None:
-        node = nodes[0]
+        node = raw.field_nodes[0]
         definition = raw.parent_type.fields[node.name.value]
-        field = Selected(str(path[-1]), node.name.value, definition, nodes)
-        plan = compiling(Compiler(document, reader.policy, caller.role, caller.shape[1]), field)
+        field = Selected(str(raw.path.key), node.name.value, definition, tuple(raw.field_nodes))
+        document = Document(raw.schema, raw.fragments, reading.variables)
+        plan = compiling(Compiler(document, reader.policy, role, levels), field)
         # The levels make the text, and so PostgreSQL's prepared plan, one of its own: a province is not a school.
-        plan = replace(plan, sql=f"/* {caller.shape[1]} */ {plan.sql}")
+        plan = replace(plan, sql=f"/* {levels} */ {plan.sql}")
         reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)
     return plan
 
 
-def _shapes(reader: Reader, document: Document, place: Any, nodes: tuple[FieldNode, ...]) -> tuple[Any, ...]:
+def _shapes(reading: Reading, raw: Any, place: Any) -> tuple[Any, ...]:
     """Everything of the variables that may change the text of a statement, over the whole selection.
 
     Directives by value; enum arguments by value; every other argument by whether it is given.
     """
-    variables = document.variables.coerced
+    variables = reading.variables.coerced
     if not variables:
         return ()
-    names = reader.inputs.get(place)
+    names = reading.reader.inputs.get(place)
     if names is None:
-        names = _sensitive(document.schema, document.fragments, nodes)
-        reader.inputs.put(place, names, 256 + 128 * len(names))
+        names = _sensitive(raw.schema, raw.fragments, tuple(raw.field_nodes))
+        reading.reader.inputs.put(place, names, 256 + 128 * len(names))
     found = [(variables.get(name, _ABSENT), by_value) for name, by_value in names]
     return tuple(repr(value) if by_value else _shape(value) for value, by_value in found)
 

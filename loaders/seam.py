@@ -65,9 +65,10 @@ async def fill(reading: Any, answer: Any) -> None:
     slots: dict[str, tuple[str, int]] = {}
     shapes: dict[str, list[Shape]] = {}
     wanted: list[tuple[str, tuple[int, ...]]] = []
-    for fragment in fragments:
+    torn = [_MARKER.split(fragment.json) for fragment in fragments]
+    for parts in torn:
         keys: dict[str, dict[int, None]] = {}
-        for number, key in _MARKER.findall(fragment.json):
+        for number, key in zip(parts[1::3], parts[2::3], strict=True):
             if number not in slots:
                 slots[number] = _slot(reading.places[int(number)], shapes)
             keys.setdefault(slots[number][0], {})[int(key)] = None
@@ -78,14 +79,18 @@ async def fill(reading: Any, answer: Any) -> None:
     for (name, _), values in zip(wanted, loaded, strict=True):
         found[name] |= values
     values_of = {number: (found[name], at) for number, (name, at) in slots.items()}
+    for fragment, parts in zip(fragments, torn, strict=True):
+        fragment.json = _mended(parts, values_of)
 
-    def filled(match: re.Match[str]) -> str:
-        number, key = match.groups()
+
+def _mended(parts: list[str], values_of: dict[str, tuple[dict[int, Sequence[str]], int]]) -> str:
+    """An answer torn at its markers - text, number, key, text and so on - with what belongs there."""
+    whole = [""] * (len(parts) // 3 * 2 + 1)
+    whole[::2] = parts[::3]
+    for place, (number, key) in enumerate(zip(parts[1::3], parts[2::3], strict=True)):
         values, at = values_of[number]
-        return values[int(key)][at]
-
-    for fragment in fragments:
-        fragment.json = _MARKER.sub(filled, fragment.json)
+        whole[place * 2 + 1] = values[int(key)][at]
+    return "".join(whole)
 
 
 def _slot(place: Place, shapes: dict[str, list[Shape]]) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLField,
     GraphQLIncludeDirective,
     GraphQLObjectType,
@@ -29,6 +30,21 @@ NO_VARIABLES = VariableValues({}, {})
 
 
 @dataclass(frozen=True, slots=True)
+class _Taken:
+    """Some of a field's arguments, as `get_argument_values` asks a field for them."""
+
+    args: dict[str, GraphQLArgument]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    """A field's arguments: those that no variable changes, coerced, and those that one may."""
+
+    constant: dict[str, Any]
+    varying: _Taken
+
+
+@dataclass(frozen=True, slots=True)
 class Selected:
     """One field of the answer: its response key, its definition, and every node that asked for it."""
 
@@ -36,8 +52,8 @@ class Selected:
     name: str
     definition: GraphQLField
     nodes: tuple[FieldNode, ...]
-    _constant: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
-    """Its coerced arguments, once known, if no variable is among them."""
+    _arguments: list[_Arguments] = field(default_factory=list, compare=False, repr=False)
+    """Its arguments, once they have been asked for."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -96,12 +112,25 @@ class Document:
 
 def arguments(selected: Selected, variables: VariableValues) -> dict[str, Any]:
     """The coerced arguments of a field under these variables. Nobody changes them: constant ones are coerced once."""
-    if selected._constant:
-        return selected._constant[0]
-    found = get_argument_values(selected.definition, selected.nodes[0], variables)
-    if not any(_varies(argument.value) for argument in selected.nodes[0].arguments or ()):
-        selected._constant.append(found)
-    return found
+    if not selected._arguments:
+        selected._arguments.append(_split(selected, variables))
+    known = selected._arguments[0]
+    if not known.varying.args:
+        return known.constant
+    return known.constant | _coerced(known.varying, selected, variables)
+
+
+def _split(selected: Selected, variables: VariableValues) -> _Arguments:
+    named = {each.name.value for each in selected.nodes[0].arguments or () if _varies(each.value)}
+    taken = selected.definition.args
+    constant = _Taken({name: one for name, one in taken.items() if name not in named})
+    return _Arguments(
+        _coerced(constant, selected, variables), _Taken({name: one for name, one in taken.items() if name in named})
+    )
+
+
+def _coerced(taken: _Taken, selected: Selected, variables: VariableValues) -> dict[str, Any]:
+    return get_argument_values(taken, selected.nodes[0], variables)  # type: ignore[arg-type]  # it has arguments, as a field has
 
 
 def _varies(value: Any) -> bool:

@@ -20,19 +20,23 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    Undefined,
+    coerce_input_value,
     get_variable_values,
     located_error,
 )
-from graphql.execution.values import VariableValues
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.pyutils import Path
 from strawberry.utils.str_converters import to_camel_case
 
-from loaders import selection
+from loaders import read, selection
 from loaders.selection import Document, Selected
 from schema.context import Context
 
 PLAIN = frozenset({"importFaults", "importReturn", "template", "register", "trialContents", "viewer"})
 """The root fields of a query that are no statement; an operation with one of them goes by the executor."""
+_PLAIN_VALUES = (str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,12 @@ class Operation:
     steady: bool
     """Whether the same root fields are asked for whatever the variables are."""
     _roots: list[Root] | None = field(default=None)
+    _signatures: list[GraphQLVariableSignature] | None = field(default=None)
 
     async def execute(self, context: Context, given: dict[str, Any] | None) -> ExecutionResult | None:
         """The answer, or nothing if the executor must say what is wrong with the variables."""
-        variables = get_variable_values(self.schema, self.node.variable_definitions or (), given or {})
-        if not isinstance(variables, VariableValues):
+        variables = self._coerce(given or {})
+        if variables is None:
             return None
         roots = self._roots if self.steady else None
         if roots is None:
@@ -81,6 +86,25 @@ class Operation:
         else:
             outcomes = await asyncio.gather(*(_outcome(root, context, variables) for root in roots))
         return _answer(roots, outcomes)
+
+    def _coerce(self, given: dict[str, Any]) -> VariableValues | None:
+        """The variables; nothing if they are not as they were declared.
+
+        What graphql-core would do, without reading the declarations each time, where every variable is given and plain.
+        """
+        if self._signatures is None:
+            made = [get_variable_signature(self.schema, node) for node in self.node.variable_definitions or ()]
+            self._signatures = [one for one in made if isinstance(one, GraphQLVariableSignature)]
+        found = VariableValues({}, {})
+        for signature in self._signatures:
+            value = given.get(signature.name)
+            coerced = coerce_input_value(value, signature.type) if isinstance(value, _PLAIN_VALUES) else Undefined
+            if coerced is Undefined:
+                whole = get_variable_values(self.schema, self.node.variable_definitions or (), given)
+                return whole if isinstance(whole, VariableValues) else None
+            found.sources[signature.name] = VariableValueSource(signature, value)
+            found.coerced[signature.name] = coerced
+        return found
 
     def _make(self, variables: VariableValues) -> list[Root] | None:
         """The root fields under these variables; nothing if one of them is not compiled."""
@@ -102,6 +126,7 @@ class Operation:
             "path": Path(None, part.key, kind.name),
             "parent_type": kind,
         }
+        info["spot"] = read.spot(SimpleNamespace(**info))
         names = {
             argument.graphql_name or to_camel_case(argument.python_name): argument.python_name
             for argument in declared.arguments

@@ -68,6 +68,7 @@ class Candidate:
         "KIND": Sort("kind", "Kind (问题类型)."),
         "PLACE": Sort("path", "County by county, class by class (按单位)."),
     },
+    by_area=True,
 )
 @strawberry.type(description="What the register finds wrong with a pupil's identity (问题学籍).")
 class ProblemRecord(Node):

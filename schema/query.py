@@ -45,18 +45,28 @@ async def listed(info: HubInfo, kind: str, within: str | None) -> Any:
     graph = GRAPHS[kind]
     if within is not None and not (within.isascii() and within.isdigit() and reading.caller.reaches(within)):
         return await found(info, f"{graph.noun}:read", None)
+    place = within or _only(reading.caller.roots)
+    area = paths.area(place) if graph.by_area else None
 
     def compile_list(compiler: Compiler, field: Selected) -> Plan:
         def keep(table: FromClause) -> ColumnElement[bool]:
+            if area is not None:
+                code = compiler.bind(lambda call: call.given["place"], Text())
+                return paths.lies_in(table.c.path, area) == code
             if within is None:
                 return true()
             low = compiler.bind(lambda call: call.given["within"], Text())
             high = compiler.bind(lambda call: paths.end(call.given["within"]), Text())
             return or_(*(paths.within(table.c[name], [(low, high)]) for name in graph.paths))
 
-        return compiler.root_list(graph, field, keep)
+        return compiler.root_list(graph, field, keep, area)
 
-    return await read.run(reading, info, compile_list, shape=within is None, within=within)
+    return await read.run(reading, info, compile_list, shape=(within is None, area), within=within, place=place)
+
+
+def _only(roots: tuple[str, ...]) -> str:
+    """The one root that there is."""
+    return roots[0] if len(roots) == 1 else ""
 
 
 @strawberry.type(description="Where a query may begin (查询入口).")

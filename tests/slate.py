@@ -17,7 +17,7 @@ from hub.models import Base
 from hub.settings import Settings
 from tests.province import Province, make_province
 
-COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells")
+COUNTS = ("count_deltas", "problem_deltas", "problem_tallies", "count_cells", "count_totals")
 KEPT = {"chains", "chain_steps", "codes", "link_secrets", "policy_versions", "alembic_version", "register"}
 TABLES = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT] + list(COUNTS)
 WIPE = ";".join(

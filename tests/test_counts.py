@@ -88,6 +88,26 @@ async def exact(connection: asyncpg.Connection) -> None:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         assert await kept(connection) == await recount(connection)
         assert await connection.fetch("SELECT * FROM differing_counts()") == []
+        assert await totals(connection) == await added_up(connection)
+        assert await connection.fetch("SELECT * FROM differing_totals()") == []
+
+
+async def totals(connection: asyncpg.Connection) -> dict[Any, int]:
+    """What the totals say."""
+    return {
+        (row["axis"], row["path"], row["state"], name): row[name]
+        for row in await connection.fetch("SELECT * FROM count_totals")
+        for name in counts.MEASURES
+    }
+
+
+async def added_up(connection: asyncpg.Connection) -> dict[Any, int]:
+    """What the cells of each place and state add up to."""
+    found: Counter[Any] = Counter()
+    for cell in await connection.fetch("SELECT * FROM count_cells"):
+        for name in counts.MEASURES:
+            found[cell["axis"], cell["path"], cell["state"], name] += cell[name]
+    return dict(found)
 
 
 async def fold(connection: asyncpg.Connection, many: int = 1_000) -> int | None:
@@ -352,7 +372,7 @@ async def test_cells_without_pupils_are_gone(province: Province, system: asyncpg
         await write(system, "delete", pupil)
     while await fold(system):
         pass
-    for table in ("count_cells", "count_deltas", "problem_deltas", "problem_tallies"):
+    for table in ("count_cells", "count_totals", "count_deltas", "problem_deltas", "problem_tallies"):
         assert await system.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
@@ -515,7 +535,8 @@ async def test_counts_of_all_children_are_one_statement(
     monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, "fetchval", noted)
     answer = await ask("prov", f'{{ region(code: "1401") {{ children {{ nodes {{ {BOTH} }} }} }} }}')
     assert len(answer["data"]["region"]["children"]["nodes"]) == 2
-    assert len([query for query in seen if "count_cells" in query]) == 1
+    assert len([query for query in seen if "count_totals" in query]) == 1
+    assert not [query for query in seen if "count_cells" in query]
     assert not [query for query in seen if "count(*)" in query]
 
 
@@ -532,11 +553,13 @@ async def test_row_security_shows_cells_and_deltas_of_ones_own_places(
             await connection.execute("SELECT enter($1, $1 || '~', '{' || $1 || '}', '0')", COUNTY_A)
             cells = await connection.fetch("SELECT DISTINCT path FROM count_cells ORDER BY 1")
             assert [row["path"] for row in cells] == [COUNTY_A, province.paths["A1"], province.paths["A2"]]
+            assert await connection.fetch("SELECT DISTINCT path FROM count_totals ORDER BY 1") == cells
             deltas = await connection.fetch("SELECT DISTINCT path FROM count_deltas ORDER BY 1")
             assert [row["path"] for row in deltas] == [province.paths["C1"], province.paths["A1"]]
             events = await connection.fetch("SELECT student_id FROM problem_deltas")
             assert [row["student_id"] for row in events] == [province.ids["a1-1-1"]]
-            for statement in ("DELETE FROM count_cells", "SELECT fold_counts(1)", "SELECT rebuild_counts()"):
+            written = ("DELETE FROM count_cells", "DELETE FROM count_totals")
+            for statement in (*written, "SELECT fold_counts(1)", "SELECT rebuild_counts()"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     async with connection.transaction():
                         await connection.execute(statement)
@@ -573,11 +596,15 @@ async def test_verify_tells_what_differs_and_mends_it(
     await system.execute("UPDATE count_cells SET students = students + 2 WHERE axis = 'MANAGEMENT' AND path = '1401'")
     await system.execute("DELETE FROM count_cells WHERE axis = 'TERRITORY' AND path = '140105'")
     await system.execute("UPDATE problem_tallies SET open = 7")
+    await system.execute("UPDATE count_totals SET boarding = 77 WHERE axis = 'TERRITORY' AND path = '140106'")
+    await system.execute("INSERT INTO count_totals VALUES ('15', 'MANAGEMENT', 'DEAD', 1, 0, 0, 0, 0, 0, 0)")
     code, said = run(settings, tmp_path, "verify", "counts")
     assert code == 1
     assert "MANAGEMENT 1401 " in said
     assert "TERRITORY 140105 " in said
     assert "MANAGEMENT 140105 " not in said
+    assert "TERRITORY 140106 IN_SCHOOL: boarding 77≠0" in said
+    assert "MANAGEMENT 15 DEAD: students 1≠0" in said
     assert run(settings, tmp_path, "verify", "counts", "--mend")[0] == 0
     await write(system, "one", province.ids["a1-1-1"])
     await exact(system)

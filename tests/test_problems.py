@@ -248,6 +248,35 @@ async def test_where_and_order_narrow_and_turn_the_queue(ask: Ask, doubled: Prov
     assert turned == oldest[::-1]
 
 
+IN_ORDER = """query($within: String, $down: Direction!, $after: String) {
+    problemRecords(within: $within, first: 1, after: $after, orderBy: [{by: FOUND_AT, direction: $down}]) {
+        totalCount nodes { id } pageInfo { hasNextPage endCursor } } }"""
+
+
+@pytest.mark.parametrize("within", ["14", "1401", "140105", "140106", "14010", None])
+@pytest.mark.parametrize("down", ["ASC", "DESC"])
+async def test_the_queue_of_an_area_is_in_order_page_by_page(
+    ask: Ask, doubled: Province, system: asyncpg.Connection, within: str | None, down: str
+) -> None:
+    await system.execute("UPDATE problem_records SET found_at = now() - (id % 3) * interval '1 day'")
+    for caller, root in (("prov", "14"), ("countyA", "140105")):
+        if within is not None and not within.startswith(root):
+            continue
+        rows = await system.fetch(
+            f"SELECT id FROM problem_records WHERE path LIKE $1 || '%' ORDER BY found_at {down}, id {down}",
+            within or root,
+        )
+        found: list[str] = []
+        after, more = None, True
+        while more:
+            answer = await ask(caller, IN_ORDER, {"within": within, "down": down, "after": after})
+            page = answer["data"]["problemRecords"]
+            assert page["totalCount"] == len(rows)
+            found += [node["id"] for node in page["nodes"]]
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert found == [f"problem:{row['id']}" for row in rows]
+
+
 async def test_counts_are_the_rows_of_the_drill_down(ask: Ask, doubled: Province) -> None:
     query = """{ region(code: "14") { problemCounts { kind open } children(first: 1) { nodes { children { nodes {
         code problemCounts { kind open } problemRecords(where: {state: {in: [OPEN]}}) { totalCount nodes { kind } }

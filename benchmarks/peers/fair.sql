@@ -6,20 +6,19 @@ CREATE INDEX race_placements_student_id ON placements (student_id, since, id);
 CREATE INDEX race_problem_records_open ON problem_records (found_at, id) WHERE state = 'OPEN';
 CREATE INDEX race_students_name ON students (grade, name);
 
--- Only the cells: a hub must also add what is not folded yet. In the race everything is.
+-- The hub's own totals, one row of each place. Only what is folded: a hub must also add what is not yet. In the race
+-- everything is.
 CREATE VIEW place_counts AS
-  SELECT p.id AS place_id, c.* FROM places p CROSS JOIN LATERAL (
-    SELECT coalesce(sum(students), 0)::integer AS students, coalesce(sum(boarding), 0)::integer AS boarding,
-           coalesce(sum(open_problems), 0)::integer AS open_problems
-    FROM count_cells WHERE axis = 'MANAGEMENT' AND path = p.path AND state = 'IN_SCHOOL') c;
+  SELECT p.id AS place_id, coalesce(c.students, 0) AS students, coalesce(c.boarding, 0) AS boarding,
+         coalesce(c.open_problems, 0) AS open_problems
+  FROM places p LEFT JOIN count_totals c ON c.axis = 'MANAGEMENT' AND c.path = p.path AND c.state = 'IN_SCHOOL';
 COMMENT ON VIEW place_counts IS E'@primaryKey place_id\n@foreignKey (place_id) references places (id)';
 GRANT SELECT ON place_counts TO hub_read;
 
 CREATE VIEW school_counts AS
-  SELECT p.id AS school_id, c.* FROM schools p CROSS JOIN LATERAL (
-    SELECT coalesce(sum(students), 0)::integer AS students, coalesce(sum(boarding), 0)::integer AS boarding,
-           coalesce(sum(open_problems), 0)::integer AS open_problems
-    FROM count_cells WHERE axis = 'MANAGEMENT' AND path = p.path AND state = 'IN_SCHOOL') c;
+  SELECT p.id AS school_id, coalesce(c.students, 0) AS students, coalesce(c.boarding, 0) AS boarding,
+         coalesce(c.open_problems, 0) AS open_problems
+  FROM schools p LEFT JOIN count_totals c ON c.axis = 'MANAGEMENT' AND c.path = p.path AND c.state = 'IN_SCHOOL';
 COMMENT ON VIEW school_counts IS E'@primaryKey school_id\n@foreignKey (school_id) references schools (id)';
 GRANT SELECT ON school_counts TO hub_read;
 

@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import strawberry
 import uvicorn
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import aliased, load_only
 from strawberry.asgi import GraphQL
@@ -23,7 +23,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.types import Info
 
-from hub.models import CountCell, Guardian, Place, Placement, ProblemRecord, School, SchoolClass, Student
+from hub.models import CountTotal, Guardian, Place, Placement, ProblemRecord, School, SchoolClass, Student
 
 PLACE = load_only(Place.id, Place.code, Place.name, Place.path, Place.parent_id)
 SCHOOL = load_only(School.id, School.code, School.name, School.phone, School.path)
@@ -284,11 +284,11 @@ def many(model: Any, option: Any, column: Any, *order: Any) -> Callable[[list[in
 
 
 async def load_headcounts(keys: list[str]) -> list[HeadcountType]:
-    cells = CountCell
-    query = select(cells.path, func.sum(cells.students), func.sum(cells.boarding), func.sum(cells.open_problems))
-    query = query.where(cells.axis == "MANAGEMENT", cells.path.in_(keys), cells.state == "IN_SCHOOL")
+    totals = CountTotal
+    query = select(totals.path, totals.students, totals.boarding, totals.open_problems)
+    query = query.where(totals.axis == "MANAGEMENT", totals.path.in_(keys), totals.state == "IN_SCHOOL")
     async with sessions() as session:
-        found = {path: numbers for path, *numbers in await session.execute(query.group_by(cells.path))}
+        found = {path: numbers for path, *numbers in await session.execute(query)}
     return [headcount(*found.get(key, (0, 0, 0))) for key in keys]
 
 

@@ -63,7 +63,7 @@ QUERIES: dict[str, Query] = {
  {{ nodes {{ code name phone headcounts: schoolCountBySchoolId {{ {_NUMBERS} }} }} }} }}""",
         f"""query($code: String!) {{ schools(within: $code, first: 100) {{ code name phone
  headcounts {{ {_NUMBERS} }} }} }}""",
-        "PostGraphile and plain Strawberry read the cells of the cube alone (a view, a data loader)",
+        "PostGraphile and plain Strawberry read the totals of the cube alone (a view, a data loader)",
     ),
     "places": Query(
         "province_administrator",

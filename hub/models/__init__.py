@@ -6,7 +6,7 @@ from hub.models.audit import Audit, AuditValue, Outbox, Request
 from hub.models.base import Base
 from hub.models.case import Case, CaseDecision, CaseFile, CaseStep, CaseSubject, Chain, ChainStep
 from hub.models.code import Code
-from hub.models.count import CountCell, CountDelta, ProblemDelta, ProblemTally
+from hub.models.count import CountCell, CountDelta, CountTotal, ProblemDelta, ProblemTally
 from hub.models.file import Discard, File
 from hub.models.link import LinkSecret
 from hub.models.photo import Photo, PhotoEntry, PhotoImport
@@ -37,6 +37,7 @@ __all__ = [
     "Code",
     "CountCell",
     "CountDelta",
+    "CountTotal",
     "Discard",
     "File",
     "Grade",

@@ -38,6 +38,21 @@ class CountCell(_Measures, Base):
     sex: Mapped[str] = mapped_column(primary_key=True)
 
 
+class CountTotal(_Measures, Base):
+    """What the cells of a place and a state add up to (统计合计): all that a count wants which tells nothing apart.
+
+    Kept by triggers of the cells alone.
+    """
+
+    __tablename__ = "count_totals"
+    __trial__ = wipe("统计合计", "totals of counts")
+    __table_args__ = (one_of("axis", CountAxis),)
+
+    path: Mapped[Ordered] = mapped_column(primary_key=True)
+    axis: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+
+
 class CountDelta(_Measures, Base):
     """What a statement changed of the counts of a school, signed; appended by triggers, taken up by `fold_counts`.
 

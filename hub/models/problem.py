@@ -27,6 +27,8 @@ class ProblemRecord(Base):
         Index("uq_problem_records_open", "student_id", "kind", unique=True, postgresql_where=text("state = 'OPEN'")),
         Index("ix_problem_records_path", "path", "id"),
         Index("ix_problem_records_found_at", "found_at", "id"),
+        Index("ix_problem_records_city", "state", text("left(path, 4)"), "found_at", "id"),
+        Index("ix_problem_records_county", "state", text("left(path, 6)"), "found_at", "id"),
         Index("ix_problem_records_cause", "cause"),
         Index("ix_problem_records_student_id", "student_id"),
     )

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2026_11_26_0012"
-down_revision = "2026_11_26_0010"
+revision = "2026_11_26_0013"
+down_revision = "2026_11_26_0012"
 branch_labels = None
 depends_on = None
 
