@@ -289,20 +289,3 @@ async def test_a_hundred_workbooks_of_a_hundred_schools_at_once_are_all_taken(si
         assert [tuple(row) for row in states] == [("APPLIED", 2)] * 100
         assert await connection.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 200
         assert await connection.fetch("SELECT * FROM differing_counts()") == []
-
-
-async def test_the_order_of_two_files_of_different_pupils_does_not_matter(site: Site) -> None:
-    parts = (range(9), range(9, 20))
-    sheets = [make_workbook(*(make_row(n, name=f"王{chr(0x4E00 + n)}") for n in part)) for part in parts]
-    found = []
-    for order in (sheets, sheets[::-1]):
-        async with worker.employed(site.settings) as employed:
-            for data in order:
-                await site.queue(data)
-            assert await employed.drain() == 2
-        found.append(sorted(await site.digest(), key=str))
-        async with site.system() as connection:
-            await empty(connection)
-            site.province = await make_province(connection)
-    assert found[0] == found[1]
-    assert len(found[0]) > 20
