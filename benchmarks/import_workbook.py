@@ -17,7 +17,7 @@ import policies
 from benchmarks import province, pupils
 from benchmarks.province import Province
 from benchmarks.result import Result, spread
-from hub import accounts, caller, clock, files, grades, imports, templates
+from hub import accounts, caller, clock, files, grades, imports, names, templates
 from hub.caller import Caller
 from hub.db import Database
 from hub.files import Files
@@ -80,7 +80,8 @@ async def _round(place: Province, data: bytes) -> dict[str, dict[str, float]]:
     """Import into a fresh copy of the province; the clerk is signed in and has fetched the template before."""
     async with place.copied() as settings, Database(settings) as database:
         clerk = await _clerk(place, database)
-        readers.prepare()  # as the serving hub does
+        readers.prepare()  # as the serving hub does, and the next line too
+        names.load()
         await asyncio.sleep(0.5)
         code = place.log_ins["school_administrator"]["place"]
         await templates.school_sheet(database, clerk, code)
