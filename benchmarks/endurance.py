@@ -34,13 +34,13 @@ async def _measure(place: Province, port: int, pid: int) -> None:
     memory = Result("endurance", sizes, place.postgres, target="at most 250 MB and flat")
     memory.add(what="after its start", MB=_resident(pid))
     for step in range(STEPS):
-        await _all(port, (random.choice(random.choice(bodies)) for _ in range(REQUESTS // STEPS)))
+        await asking(port, (random.choice(random.choice(bodies)) for _ in range(REQUESTS // STEPS)))
         memory.add(
             what=f"after {(step + 1) * REQUESTS // STEPS:,} requests",
             MB=_resident(pid),
         )
     texts = (f'{{ school(code: "1") {{ a{at}: name }} }}' for at in range(DISTINCT))
-    await _all(port, (request(port, token, text, None) for text in texts))
+    await asking(port, (request(port, token, text, None) for text in texts))
     memory.add(
         what=f"after {DISTINCT:,} distinct documents more",
         MB=_resident(pid),
@@ -48,7 +48,7 @@ async def _measure(place: Province, port: int, pid: int) -> None:
     memory.publish()
 
 
-async def _all(port: int, requests: Iterator[bytes]) -> None:
+async def asking(port: int, requests: Iterator[bytes]) -> None:
     """Ask them all over so many connections; every answer must be 200."""
 
     async def ask() -> None:

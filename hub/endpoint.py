@@ -51,7 +51,8 @@ class Hub:
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shares = Shares(self.reader.settings.document_share)
+        settings = self.reader.settings
+        self.shares = Shares(settings.document_share, settings.document_burst)
         self.watch = Watch(self.reader.database)
 
     async def context(self, headers: Headers, document: str = "") -> Context:
@@ -88,13 +89,13 @@ class Hub:
         self.policy_id = wanted
 
     async def know(self, query: str, token: str | None, host: str | None) -> Known:
-        """A document: one never seen before when its client has time for it, since reading it holds up everybody."""
+        """A document: one never seen before when its client has time for it, since reading it takes everybody's."""
         documents = self.schema.documents
         if self.reader.settings.document_share >= 1 or documents.knows(query):
             return documents.know(query)
         remembered = token is not None and self.sessions.remembers(token)
         who = token if remembered else host  # a made-up token is nobody's share
-        return await self.shares.work(who, lambda: documents.know(query))
+        return documents.keep(query, await self.shares.work(who, lambda: documents.judge(query)))
 
 
 class Gone(Exception):

@@ -26,7 +26,7 @@ class Settings:
     workers: int = knob(1, "Processes that `hub serve` serves with; each has pools and caches of its own.")
     read_pool: int = knob(8, "Connections for compiled reads, per process.")
     account_reads: int = knob(
-        4, "Statements that one account's reads run at once, per process; half of them while others ask, too."
+        4, "Statements that one account's reads run at once, per process; a quarter of them while others ask, too."
     )
     write_pool: int = knob(8, "Connections for deeds, per process.")
     pool_timeout: float = knob(3.0, "Seconds a request waits for a free connection before UNAVAILABLE.")
@@ -72,7 +72,8 @@ class Settings:
     cost_limit: int = knob(
         2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
     )
-    document_share: float = knob(0.1, "Share of a process's time in which one client's new documents are read.")
+    document_share: float = knob(0.01, "Share of a process's time in which one client's new documents are read.")
+    document_burst: float = knob(0.2, "Seconds of that time a client may take at once that has sent none for a while.")
     document_limit: int = knob(50_000, "Characters of a GraphQL document.")
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")

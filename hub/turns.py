@@ -15,13 +15,15 @@ _MOST = 1_000
 
 
 class Turns(Generic[K]):
-    """So many at once for whoever is alone, half as many for each of several; the others of the same one wait, first
-    come first served.
+    """So many at once for whoever is alone, a quarter as many for each of several; the others of the same one wait,
+    first come first served. Nobody is alone within `memory` seconds of another's asking: who asks seldom has room, too.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, memory: float = 1.0) -> None:
+        self.most, self.memory = most, memory
         self._held: dict[K, _Held] = {}
+        self._asked: dict[K, float] = {}
+        """When each last asked, the latest last; those of before that are forgotten."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -33,6 +35,8 @@ class Turns(Generic[K]):
     async def _enter(self, who: K) -> "_Held":
         held = self._held.setdefault(who, _Held())
         held.asking += 1
+        self._asked.pop(who, None)
+        self._asked[who] = asyncio.get_running_loop().time()
         if not held.waiting and held.running < self._limit():
             held.running += 1
             return held
@@ -69,7 +73,11 @@ class Turns(Generic[K]):
                 called.set_result(None)
 
     def _limit(self) -> int:
-        return self.most if len(self._held) < 2 else max(1, self.most // 2)
+        forgotten = asyncio.get_running_loop().time() - self.memory
+        while self._asked and next(iter(self._asked.values())) <= forgotten:
+            del self._asked[next(iter(self._asked))]
+        alone = len(self._held) < 2 and len(self._asked) < 2
+        return self.most if alone else max(1, self.most // 4)
 
 
 @dataclass(slots=True)
@@ -99,10 +107,12 @@ class Turn(Generic[K]):
 
 
 class Shares(Generic[K]):
-    """A share of the process's time for each of whoever asks, for work that nothing else can run beside."""
+    """A share of the process's time for each of whoever asks, for long work of Python's own; whoever comes after a
+    while may do `burst` seconds of it at once. It is done in a thread, which the loop interrupts whenever others ask.
+    """
 
-    def __init__(self, share: float) -> None:
-        self.share = share
+    def __init__(self, share: float, burst: float = 0.0) -> None:
+        self.share, self.ahead = share, burst / share
         self._turns: Turns[K] = Turns(1)
         self._free_at: dict[K, float] = {}
 
@@ -110,17 +120,17 @@ class Shares(Generic[K]):
         return len(self._free_at)
 
     async def work(self, who: K, deed: Callable[[], V]) -> V:
-        """Do it, when what this one had done before has been idle for long enough."""
+        """Do it, when this one has waited long enough after what it had done before."""
         time = asyncio.get_running_loop().time
         async with self._turns.of(who):
-            await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - time()))
+            await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - self.ahead - time()))
             begun = time()
             try:
-                return deed()
+                return await asyncio.to_thread(deed)
             finally:
                 self._note(who, begun, time())
 
     def _note(self, who: K, begun: float, ended: float) -> None:
-        self._free_at[who] = begun + (ended - begun) / self.share
+        self._free_at[who] = max(begun, self._free_at.get(who, 0.0)) + (ended - begun) / self.share
         if len(self._free_at) > _MOST:
             self._free_at = {one: at for one, at in self._free_at.items() if at > ended}

@@ -11,11 +11,15 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
+from sqlalchemy import event
 
 import policies
-from hub.db import Database
+from hub.db import Database, door
 from hub.errors import HubError
 from hub.files import Files
 from hub.imports import queue
@@ -121,10 +125,28 @@ class Worker:
         return self._policy[1]
 
 
+def _by_socket(settings: Settings) -> bool:
+    """Whether the server is reached by a socket in a folder: then it runs on this machine."""
+    hosts = parse_qs(urlsplit(door(settings, "hub_app").url).query).get("host", [])
+    return bool(hosts) and hosts[0].startswith("/")
+
+
+def _step_back(connection: Any, _record: Any) -> None:
+    """Let a connection's server process have as little priority as the worker, where both are on this machine and one
+    user's; elsewhere nothing happens.
+    """
+    process = connection.driver_connection.get_server_pid()
+    with suppress(OSError):
+        if Path(f"/proc/{process}/comm").read_text() == "postgres\n":
+            os.setpriority(os.PRIO_PROCESS, process, _NICE)
+
+
 @asynccontextmanager
 async def employed(settings: Settings) -> AsyncIterator[Worker]:
     """A worker with pools of its own, whose statements may take as long as a big workbook needs."""
     async with Database(replace(settings, statement_timeout=_STATEMENT, write_pool=8, read_pool=2)) as database:
+        if _by_socket(settings):
+            event.listen(database.app.sync_engine, "connect", _step_back)
         yield Worker(database, Files(settings.home / "files"))
 
 

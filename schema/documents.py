@@ -85,17 +85,19 @@ class Documents:
 
     def know(self, text: str) -> Known:
         """What a document is: remembered, or parsed, measured and validated now."""
-        known = self.kept.get(text)
-        if known is None:
-            known = self._judge(text)
-            self.kept.put(text, known, 40 * len(text) + 2048)
+        return self.kept.get(text) or self.keep(text, self.judge(text))
+
+    def keep(self, text: str, known: Known) -> Known:
+        """Remember what a document was found to be."""
+        self.kept.put(text, known, 40 * len(text) + 2048)
         return known
 
     def personal(self, known: Known) -> bool:
         """Whether a document concerns people, see `schema.people`."""
         return known.tree is not None and people.concerned(self.schema, known.tree)
 
-    def _judge(self, text: str) -> Known:
+    def judge(self, text: str) -> Known:
+        """Parse, measure and validate a document; nothing is remembered, so any thread may do it."""
         tree, fault = self._read(text)
         if tree is None or fault is not None:
             return Known(None, (fault,) if fault else ())

@@ -46,8 +46,8 @@ async def test_never_more_at_once_and_nobody_is_forgotten(most: int, asked: list
     assert len(turns) == 0
 
 
-async def test_who_is_alone_has_all_turns_and_beside_another_half_of_them() -> None:
-    turns: Turns[str] = Turns(4)
+async def test_who_is_alone_has_all_turns_and_beside_another_a_quarter_of_them() -> None:
+    turns: Turns[str] = Turns(4, memory=0.2)
     go = asyncio.Event()
     begun: list[str] = []
 
@@ -61,14 +61,19 @@ async def test_who_is_alone_has_all_turns_and_beside_another_half_of_them() -> N
     assert begun == ["a"] * 4
     beside = [asyncio.create_task(one("b")) for _ in range(6)]
     await asyncio.sleep(0.01)
-    assert begun == ["a"] * 4 + ["b"] * 2
+    assert begun == ["a"] * 4 + ["b"]
     for task in alone:
         task.cancel()
     await asyncio.gather(*alone, return_exceptions=True)
     await asyncio.sleep(0.01)
-    assert begun == ["a"] * 4 + ["b"] * 4
+    assert begun == ["a"] * 4 + ["b"], "another has asked just now, and may again"
+    await asyncio.sleep(0.2)
+    beside.append(asyncio.create_task(one("b")))
+    beside[0].cancel()
+    await asyncio.sleep(0.01)
+    assert begun == ["a"] * 4 + ["b"] * 5
     go.set()
-    await asyncio.gather(*beside)
+    await asyncio.gather(*beside, return_exceptions=True)
     assert len(turns) == 0
 
 
@@ -136,6 +141,20 @@ async def test_a_share_is_kept_and_others_do_not_wait() -> None:
     assert done["b"][0] - begun < 0.04
 
 
+async def test_whoever_comes_after_a_while_does_some_at_once() -> None:
+    shares: Shares[str] = Shares(0.1, burst=0.03)
+    done: list[float] = []
+
+    def busy() -> None:
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < 0.01:
+            pass
+        done.append(begun)
+
+    await asyncio.gather(*(shares.work("a", busy) for _ in range(5)))
+    assert done[2] - done[0] < 0.1 <= done[4] - done[3]
+
+
 async def test_those_who_wait_for_nothing_are_forgotten() -> None:
     shares: Shares[int] = Shares(0.5)
     for who in range(5_000):
@@ -146,7 +165,7 @@ async def test_those_who_wait_for_nothing_are_forgotten() -> None:
 async def test_a_client_with_a_new_document_each_time_waits_and_no_other_does(
     settings: Settings, province: Province
 ) -> None:
-    app = build(replace(settings, session_cache=0.0, document_share=0.02))
+    app = build(replace(settings, session_cache=0.0, document_share=0.02, document_burst=0.0))
     transport = httpx.ASGITransport(app)
 
     async def ask(caller: str, text: str) -> float:
@@ -187,7 +206,7 @@ async def test_a_made_up_token_has_no_share_of_its_own(
 
 
 async def test_who_waits_for_a_share_too_long_is_told_so(settings: Settings, province: Province) -> None:
-    app = build(replace(settings, document_share=1e-6, operation_timeout=0.2))
+    app = build(replace(settings, document_share=1e-6, document_burst=0.0, operation_timeout=0.2))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
         first, second = [
