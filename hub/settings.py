@@ -72,8 +72,8 @@ class Settings:
     cost_limit: int = knob(
         2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
     )
-    document_share: float = knob(0.01, "Share of a process's time in which one client's new documents are read.")
-    document_burst: float = knob(0.2, "Seconds of that time a client may take at once that has sent none for a while.")
+    document_share: float = knob(0.02, "Share of a process's time in which one client's new documents are read.")
+    document_burst: float = knob(0.5, "Seconds of that time a client may take at once that has sent none for a while.")
     document_limit: int = knob(50_000, "Characters of a GraphQL document.")
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")
