@@ -125,7 +125,7 @@ async def _fetch(
     reading: Reading, info: Any, compiling: Compile, shape: Any, given: dict[str, Any]
 ) -> tuple[Any, Plan]:
     raw = getattr(info, "_raw_info", info)
-    plan = await _plan(reading, raw, compiling, shape)
+    plan = _plan(reading, raw, compiling, shape)
     call = Call(
         reading.caller, reading.variables, reading.reader.settings, given, reading.rows, reading.cost, reading.coerced
     )
@@ -158,8 +158,7 @@ def spot(raw: Any) -> tuple[Any, ...]:
     return operation, tuple(raw.path.as_list()), tuple(node.loc.start for node in raw.field_nodes)
 
 
-async def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
-    """The plan of a root field: known, or compiled in a thread, which others need not wait for."""
+def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
     reader, caller = reading.reader, reading.caller
     role, levels = held = caller.shape
     place = (reading.document, getattr(raw, "spot", None) or spot(raw))
@@ -170,7 +169,7 @@ async def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> P
         definition = raw.parent_type.fields[node.name.value]
         field = Selected(str(raw.path.key), node.name.value, definition, tuple(raw.field_nodes))
         document = Document(raw.schema, raw.fragments, reading.variables)
-        plan = await asyncio.to_thread(compiling, Compiler(document, reader.policy, role, levels), field)
+        plan = compiling(Compiler(document, reader.policy, role, levels), field)
         # The levels make the text, and so PostgreSQL's prepared plan, one of its own: a province is not a school.
         plan = replace(plan, sql=f"/* {levels} */ {plan.sql}")
         reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)

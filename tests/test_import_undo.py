@@ -31,9 +31,9 @@ from hub.settings import Settings
 from hub.terms import ImportMode
 from hub.worker import Worker
 from policies import load
-from tests.conftest import COUNTS, KEPT, empty
 from tests.desk import BORN, SCHOOL, make_nameless, make_row
 from tests.province import Province, make_day, make_province, make_student
+from tests.slate import COUNTS, KEPT, empty
 
 EXAMPLES = 10 * int(os.environ.get("SOAK", "1"))
 DRAWN = tuned(

@@ -10,9 +10,10 @@ import pytest
 from hub import clock
 from hub.models import Base
 from tests.business import Counter, make_leaders
-from tests.conftest import KEPT, Ask
+from tests.conftest import Ask
 from tests.desk import dump
 from tests.province import Province
+from tests.slate import KEPT
 from tests.test_resolutions import RESOLVE, asked
 
 TABLES = tuple(table.name for table in Base.metadata.sorted_tables if table.name not in KEPT | {"audit"})
