@@ -125,8 +125,12 @@ class Shares(Generic[K]):
         async with self._turns.of(who):
             await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - self.ahead - time()))
             begun = time()
+            doing = asyncio.ensure_future(asyncio.to_thread(deed))
             try:
-                return await asyncio.to_thread(deed)
+                return await asyncio.shield(doing)
+            except asyncio.CancelledError:
+                await asyncio.wait([doing])  # who goes has had the whole of it
+                raise
             finally:
                 self._note(who, begun, time())
 

@@ -1,15 +1,18 @@
 """Whose turn it is: the queue's order held against a slow, obvious one; places and estimates as people see them."""
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
 from hub import line, worker
+from hub.db import Database
 from hub.imports import queue
 from hub.settings import Settings
 from hub.worker import Trade
@@ -186,3 +189,15 @@ async def test_rows_of_imports_long_ended_are_cleared_and_can_no_longer_be_undon
         assert (
             answer["errors"][0]["extensions"]["key"] if code else answer["data"]["undoImport"]["import"]["state"]
         ) == (code or "UNDOING")
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="processes are looked up in /proc")
+async def test_a_workers_statements_step_back_and_a_serving_process_s_do_not(settings: Settings) -> None:
+    async def nice(database: Database) -> int:
+        async with database.app.begin() as connection:
+            raw = await connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            return os.getpriority(os.PRIO_PROCESS, driver.get_server_pid())
+
+    async with worker.employed(settings) as employed, Database(settings) as serving:
+        assert await nice(employed.database) == await nice(serving) + worker._NICE

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -151,6 +152,28 @@ async def test_whoever_comes_after_a_while_does_some_at_once() -> None:
     async with asyncio.timeout(60):
         done = await asyncio.gather(*(shares.work("a", _a_moment) for _ in range(20)))
     assert sum(done) == 20, "without a burst the second would wait for a quarter of an hour"
+
+
+async def test_who_goes_while_it_is_done_keeps_the_turn_until_it_is_done() -> None:
+    shares: Shares[str] = Shares(1.0)
+    order: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        go.wait(60)
+        order.append("slow")
+
+    gone = asyncio.create_task(shares.work("a", slow))
+    await asyncio.to_thread(begun.wait, 60)
+    gone.cancel()
+    following = asyncio.create_task(shares.work("a", lambda: order.append("next")))
+    await asyncio.sleep(0.05)
+    assert order == []
+    go.set()
+    await following
+    assert order == ["slow", "next"]
+    assert gone.cancelled()
 
 
 async def test_those_who_wait_for_nothing_are_forgotten() -> None:
