@@ -95,7 +95,7 @@ class Hub:
             return documents.know(query)
         remembered = token is not None and self.sessions.remembers(token)
         who = token if remembered else host  # a made-up token is nobody's share
-        return documents.keep(query, await self.shares.work(who, lambda: documents.judge(query)))
+        return await self.shares.work(who, lambda: documents.learn(query), lambda: documents.kept.get(query))
 
 
 class Gone(Exception):

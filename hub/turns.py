@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -108,7 +108,7 @@ class Turn(Generic[K]):
 
 class Shares(Generic[K]):
     """A share of the process's time for each of whoever asks, for long work of Python's own; whoever comes after a
-    while may do `burst` seconds of it at once. It is done in a thread, which the loop interrupts whenever others ask.
+    while may do `burst` seconds of it at once.
     """
 
     def __init__(self, share: float, burst: float = 0.0) -> None:
@@ -119,13 +119,15 @@ class Shares(Generic[K]):
     def __len__(self) -> int:
         return len(self._free_at)
 
-    async def work(self, who: K, deed: Callable[[], V]) -> V:
-        """Do it, when this one has waited long enough after what it had done before."""
+    async def work(self, who: K, deed: Callable[[], Awaitable[V]], done: Callable[[], V | None] = lambda: None) -> V:
+        """Do it, when this one has waited long enough after what it had done before; unless by its turn it is done."""
         time = asyncio.get_running_loop().time
         async with self._turns.of(who):
+            if (found := done()) is not None:
+                return found
             await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - self.ahead - time()))
             begun = time()
-            doing = asyncio.ensure_future(asyncio.to_thread(deed))
+            doing = asyncio.ensure_future(deed())
             try:
                 return await asyncio.shield(doing)
             except asyncio.CancelledError:

@@ -1,5 +1,6 @@
 """Documents: parsed, measured and validated once, kept by their text."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Documents:
         self.settings = settings
         self.schema: GraphQLSchema = GraphQLSchema()  # until the schema that reads them is made
         self.kept: Cache[str, Known] = Cache(settings.plan_cache)
+        self._judging: dict[str, asyncio.Future[Known]] = {}
         self.rules = specified_rules
         if not settings.introspection:
             self.rules = (*specified_rules, NoSchemaIntrospectionCustomRule)
@@ -85,10 +87,19 @@ class Documents:
 
     def know(self, text: str) -> Known:
         """What a document is: remembered, or parsed, measured and validated now."""
-        return self.kept.get(text) or self.keep(text, self.judge(text))
+        return self.kept.get(text) or self._keep(text, self._judge(text))
 
-    def keep(self, text: str, known: Known) -> Known:
-        """Remember what a document was found to be."""
+    async def learn(self, text: str) -> Known:
+        """The same, found out in a thread, which the loop interrupts for others; once for all who ask meanwhile."""
+        judging = self._judging.get(text)
+        if judging is None:
+            judging = asyncio.ensure_future(asyncio.to_thread(self._judge, text))
+            self._judging[text] = judging
+            judging.add_done_callback(lambda _: self._judging.pop(text))
+        known = await asyncio.shield(judging)
+        return self.kept.get(text) or self._keep(text, known)
+
+    def _keep(self, text: str, known: Known) -> Known:
         self.kept.put(text, known, 40 * len(text) + 2048)
         return known
 
@@ -96,7 +107,7 @@ class Documents:
         """Whether a document concerns people, see `schema.people`."""
         return known.tree is not None and people.concerned(self.schema, known.tree)
 
-    def judge(self, text: str) -> Known:
+    def _judge(self, text: str) -> Known:
         """Parse, measure and validate a document; nothing is remembered, so any thread may do it."""
         tree, fault = self._read(text)
         if tree is None or fault is not None:

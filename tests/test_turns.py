@@ -2,10 +2,10 @@
 
 import asyncio
 import itertools
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import httpx
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hub.app import build
 from hub.settings import Settings
 from hub.turns import Shares, Turns
+from schema.documents import Documents, Known
 from tests.conftest import Ask
 from tests.province import Province
 
@@ -128,7 +129,7 @@ async def test_a_share_is_kept_and_others_do_not_wait() -> None:
     shares: Shares[str] = Shares(0.25)
     done: dict[str, list[float]] = {"a": [], "b": []}
 
-    def busy(who: str) -> None:
+    async def busy(who: str) -> None:
         begun = time.perf_counter()
         while time.perf_counter() - begun < 0.01:
             pass
@@ -142,32 +143,39 @@ async def test_a_share_is_kept_and_others_do_not_wait() -> None:
     assert done["b"][0] - begun < 0.04
 
 
-def _a_moment() -> int:
-    time.sleep(0.001)
+async def nothing() -> None:
+    """Work that is over at once."""
+
+
+async def a_moment() -> int:
+    await asyncio.sleep(0.001)
     return 1
 
 
 async def test_whoever_comes_after_a_while_does_some_at_once() -> None:
     shares: Shares[str] = Shares(1e-6, burst=1e6)
     async with asyncio.timeout(60):
-        done = await asyncio.gather(*(shares.work("a", _a_moment) for _ in range(20)))
+        done = await asyncio.gather(*(shares.work("a", a_moment) for _ in range(20)))
     assert sum(done) == 20, "without a burst the second would wait for a quarter of an hour"
 
 
 async def test_who_goes_while_it_is_done_keeps_the_turn_until_it_is_done() -> None:
     shares: Shares[str] = Shares(1.0)
     order: list[str] = []
-    begun, go = threading.Event(), threading.Event()
+    begun, go = asyncio.Event(), asyncio.Event()
 
-    def slow() -> None:
+    async def slow() -> None:
         begun.set()
-        go.wait(60)
+        await go.wait()
         order.append("slow")
 
+    async def after() -> None:
+        order.append("next")
+
     gone = asyncio.create_task(shares.work("a", slow))
-    await asyncio.to_thread(begun.wait, 60)
+    await begun.wait()
     gone.cancel()
-    following = asyncio.create_task(shares.work("a", lambda: order.append("next")))
+    following = asyncio.create_task(shares.work("a", after))
     await asyncio.sleep(0.05)
     assert order == []
     go.set()
@@ -179,7 +187,7 @@ async def test_who_goes_while_it_is_done_keeps_the_turn_until_it_is_done() -> No
 async def test_those_who_wait_for_nothing_are_forgotten() -> None:
     shares: Shares[int] = Shares(0.5)
     for who in range(5_000):
-        await shares.work(who, lambda: None)
+        await shares.work(who, nothing)
     assert len(shares) <= 1_001
 
 
@@ -206,15 +214,39 @@ async def test_a_client_with_a_new_document_each_time_waits_and_no_other_does(
         assert max(await flood) > max(spent)
 
 
+async def test_a_new_document_that_many_send_at_once_is_read_once(
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = Documents._judge
+
+    def judge(self: Documents, text: str) -> Known:
+        read.append(text)
+        return original(self, text)
+
+    monkeypatch.setattr(Documents, "_judge", judge)
+    app = build(replace(settings, document_share=1e-6, document_burst=0.0))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+
+        async def ask(caller: str) -> Any:
+            headers = {"authorization": f"Bearer {province.tokens[caller]}"}
+            return (await http.post("/graphql", json={"query": "{ schools { totalCount } }"}, headers=headers)).json()
+
+        answers = await asyncio.gather(*(ask(caller) for caller in ("countyA", "countyB") * 20))
+    assert not [answer for answer in answers if "errors" in answer]
+    assert read == ["{ schools { totalCount } }"]
+
+
 async def test_a_made_up_token_has_no_share_of_its_own(
     settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str | None] = []
     original = Shares.work
 
-    async def work(self: Shares[str | None], who: str | None, deed: Callable[[], object]) -> object:
+    async def work(self: Shares[str | None], who: str | None, *rest: Callable[[], Any]) -> object:
         asked.append(who)
-        return await original(self, who, deed)
+        return await original(self, who, *rest)
 
     monkeypatch.setattr(Shares, "work", work)
     app = build(replace(settings, session_cache=0.0, document_share=0.9))
