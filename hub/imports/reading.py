@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock, names
-from hub.errors import BadInput, NotFound
+from hub.errors import BadInput, NotFound, TooLarge
 from hub.files import Files
 from hub.imports import proposals, school
 from hub.imports.job import Job
@@ -25,22 +25,27 @@ async def read(job: Job, files: Files) -> None:
     """Read and judge the whole workbook, then decide how the import goes on.
 
     Begun anew after a process died: what it had kept is dropped first. Raises BadInput and TooLarge for what is wrong
-    with the file.
+    with the file, of which nothing is kept.
     """
     if job.key is None:
         raise NotFound
     data = await files.get(job.key)
     bench = Bench()
     done = 0
-    async with aclosing(_examine(job, data, _begin(job, bench))) as parts:
-        async for part in parts:
-            done += part.total
-            async with job.writing() as connection:
-                await _keep(connection, job, bench, part)
-                await job.mark(connection, read=done, total=done + part.coming, weight=done + part.coming)
-            job.progress(done, done + part.coming)
-    if not done:
-        raise BadInput("NO_ROWS")
+    try:
+        async with aclosing(_examine(job, data, _begin(job, bench))) as parts:
+            async for part in parts:
+                done += part.total
+                async with job.writing() as connection:
+                    await _keep(connection, job, bench, part)
+                    await job.mark(connection, read=done, total=done + part.coming, weight=done + part.coming)
+                job.progress(done, done + part.coming)
+        if not done:
+            raise BadInput("NO_ROWS")
+    except (BadInput, TooLarge):
+        async with job.writing() as connection:
+            await _drop(connection, job)
+        raise
     async with job.writing() as connection:
         if job.row.whole:
             await proposals.keep(connection, job.id, bench.missing())
@@ -50,13 +55,17 @@ async def read(job: Job, files: Files) -> None:
 async def _begin(job: Job, bench: Bench) -> dict[str, Any]:
     """Drop what was kept before, and let the bench know the school; what its rows are checked by."""
     async with job.writing() as connection:
-        await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
-        await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
+        await _drop(connection, job)
         await bench.learn(connection, job.school.id)
         return {
             "class_numbers": await school.taught(connection, job.school.id),
             "first_grades": await school.first_grades(connection, job.school.id),
         }
+
+
+async def _drop(connection: AsyncConnection, job: Job) -> None:
+    await job.mark(connection, state=ImportState.READING, read=0, total=0, duplicates=0)
+    await connection.execute(text("DELETE FROM import_rows WHERE import_id = :import"), {"import": job.id})
 
 
 def _examine(job: Job, data: bytes, begun: Coroutine[Any, Any, dict[str, Any]]) -> AsyncGenerator[Checked]:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, Literal
 
 import orjson
 
 from hub.intake import family, mending, messages, pupil, values
 from hub.intake.found import Found, Known
-from hub.intake.grid import Sheet
+from hub.intake.grid import Opened, Sheet
 from hub.intake.listing import Listing
 from hub.intake.pupil import NO_ID, RESIDENT_ID
 from hub.intake.sheet import COLUMNS, KEY_DATA, Column
@@ -136,7 +136,7 @@ class _Blank(dict[str, Any]):
 
 @dataclass(slots=True)
 class Checked:
-    """A part of a sheet: its sound rows, the faults of the others, how many rows it had, how many are to come.
+    """A part of a sheet: its sound rows, the faults of the others, how many rows it had, about how many are to come.
 
     `letters` are the sheet's columns by slot, `unknown` the headers that nobody knows. `warnings` and `mended` are
     told of sound and faulty rows alike and keep no row out. `folded`, in the last part, counts what is not listed.
@@ -158,7 +158,7 @@ class Checked:
 
 
 def check(
-    read: Sheet,
+    read: Sheet | Opened,
     *,
     school_code: str,
     class_numbers: Collection[str] | Mapping[str, Sequence[int]],
@@ -171,10 +171,10 @@ def check(
 ) -> Iterator[Checked]:
     """Check a sheet part by part; a row with any fault is not among the sound ones.
 
-    The first part has `size` rows, each next twice as many up to `most`. All faults of a row are told. Blank
-    rows do not count; a sheet of them alone is one part without rows. A row with another school's code gets that one
-    fault, whichever school it is. Of rows with the same identity number, or without one the same name, sex, birth
-    date and class, the first stands, in whichever part it was.
+    The first part has `size` rows, each next twice as many up to `most`; only the last has none to come. All faults of
+    a row are told. Blank rows do not count; a sheet of them alone is one part without rows. A row with another school's
+    code gets that one fault, whichever school it is. Of rows with the same identity number, or without one the same
+    name, sex, birth date and class, the first stands, in whichever part it was.
 
     `class_numbers` may name the grades taught in each class, `first_grades` the first grade of each stage: only with
     them are age and entry held against the grade. `founder` is the school's (举办者), one of `hub.terms.Founder`.
@@ -183,15 +183,18 @@ def check(
     grades = class_numbers if isinstance(class_numbers, Mapping) else {}
     school = School(school_code, frozenset(class_numbers), grades, first_grades, founder)
     examiner = _Examiner(read, Known(school, today, rules or {}))
-    done = 0
+    rows = iter(read.rows)
+    following = next(rows, None)
+    taken = 0
     while True:
-        rows = read.rows[done : done + size]
-        for number, cells in rows:
-            examiner.examine(number, cells)
-        done, size = done + len(rows), min(size * 2, most)
-        yield examiner.part(len(read.rows) - done)
-        if done == len(read.rows):
+        end = taken + size
+        while following is not None and taken < end:
+            examiner.examine(*following)
+            taken, following = taken + 1, next(rows, None)
+        yield examiner.part(0 if following is None else max(1, read.coming(taken)))
+        if following is None:
             return
+        size = min(size * 2, most)
 
 
 def judge(taken: Mapping[str, Any], found: Found, known: Known) -> None:
@@ -218,6 +221,7 @@ def _places(member: int) -> list[int]:
 
 
 _SLOTS = [column.slot for column in COLUMNS]
+_PLACE = {slot: place for place, slot in enumerate(_SLOTS)}
 _PUPIL = itemgetter(*_places(0))
 _PUPIL_KEYS = [COLUMNS[place].key for place in _places(0)]
 _MEMBERS = [(member, itemgetter(*_places(member))) for member in (1, 2)]
@@ -237,26 +241,46 @@ class _Mended:
     codes: tuple[str, ...]
 
 
-class _Unseen:
-    """Stands for a text whose meaning is not known yet."""
+_NO_VALUES = {_Mended, Wrong}
+"""What a cell may mean that is not itself its value."""
 
 
-_UNSEEN: Any = _Unseen()
-_NO_VALUES = {_Unseen, _Mended, Wrong}
-"""What a cell may be remembered by that is not itself its value."""
+class _Meanings(dict[Any, Any]):
+    """What the cells of a column mean, each text worked out when it is met first: what recurs, recurs soon."""
+
+    def __init__(self, column: Column, known: Known) -> None:
+        super().__init__({None: None})
+        self._column, self._known, self._plain = column, known, values.plain(column)
+
+    def __missing__(self, cell: Any) -> Any:
+        """The value of a cell, or what is wrong with it, or what was mended."""
+        if type(cell) is not str:
+            return self._value(cell)
+        if len(self) > _MOST_REMEMBERED:
+            self.clear()
+            self[None] = None
+        self[cell] = value = cell if self._plain(cell) else self._value(cell)
+        return value
+
+    def _value(self, cell: Any) -> Any:
+        column = self._column
+        value = values.parse(column, cell, self._known.school, self._known.today)
+        if value is None or type(value) is Wrong or (value == cell and type(cell) is str and column.kind != "code"):
+            return value
+        codes = mending.kinds(column, cell, value)
+        return _Mended(value, codes) if codes else value
 
 
 class _Examiner:
-    """The state of one sheet's check: what was parsed before, who was seen before, how much was listed."""
+    """The state of one sheet's check: what cells meant before, who was seen before, how much was listed."""
 
-    def __init__(self, read: Sheet, known: Known) -> None:
+    def __init__(self, read: Sheet | Opened, known: Known) -> None:
         self.read, self.known = read, known
         self._part = Checked([], [], 0)
         self._faults, self._warnings, self._mended = Listing(), Listing(), Listing()
-        shared: dict[Any, dict[Any, Any]] = {}
-        self._parsed = [shared.setdefault(_meaning(column), {None: None}) for column in COLUMNS]
+        shared: dict[Any, _Meanings] = {}
+        self._meanings = [shared.setdefault(_meaning(column), _Meanings(column, known)) for column in COLUMNS]
         self._seen: dict[Any, int] = {}
-        self._odd_rows = {number for number, _ in read.oddities}
         self._named = [(read.letters.get(c.slot, c.letter), c.header, c.slot) for c in COLUMNS]
 
     def part(self, coming: int) -> Checked:
@@ -307,47 +331,22 @@ class _Examiner:
         self, number: int, cells: Sequence[Any], found: dict[str, list[Wrong]]
     ) -> tuple[list[Any], list[tuple[int, tuple[str, ...]]]]:
         """The values of a row, and the places of those that were mended, with what was."""
-        flat = [parsed.get(cell, _UNSEEN) for parsed, cell in zip(self._parsed, cells, strict=True)]
+        flat = [*map(getitem, self._meanings, cells)]
         mended: list[tuple[int, tuple[str, ...]]] = []
-        for place in [place for place, value in enumerate(flat) if type(value) in _NO_VALUES]:
-            value = flat[place]
-            if value is _UNSEEN:
-                value = self._parse_new(place, cells[place])
-            if type(value) is _Mended:
-                mended.append((place, value.codes))
-                value = value.value
-            elif type(value) is Wrong:
-                found[_SLOTS[place]] = [value]
-                value = None
-            flat[place] = value
-        if number in self._odd_rows:
-            for place, column in enumerate(COLUMNS):
+        if not _NO_VALUES.isdisjoint(map(type, flat)):
+            for place, value in enumerate(flat):
+                if type(value) is _Mended:
+                    mended.append((place, value.codes))
+                    flat[place] = value.value
+                elif type(value) is Wrong:
+                    found[_SLOTS[place]] = [value]
+                    flat[place] = None
+        if self.read.oddities:
+            for place, slot in enumerate(_SLOTS):
                 key = self.read.oddities.get((number, place))
                 if key is not None:
-                    found[column.slot] = [Wrong(key)]
+                    found[slot] = [Wrong(key)]
         return flat, mended
-
-    def _parse_new(self, place: int, cell: Any) -> Any:
-        """The value of a cell that was not met before in another row; what it meant is remembered."""
-        parsed = self._parsed[place]
-        value = parsed.get(cell, _UNSEEN)
-        if value is not _UNSEEN:  # met in this row
-            return value
-        value = self._value(COLUMNS[place], cell)
-        if type(cell) is str:
-            if len(parsed) > _MOST_REMEMBERED:
-                parsed.clear()
-                parsed[None] = None
-            parsed[cell] = value
-        return value
-
-    def _value(self, column: Column, cell: Any) -> Any:
-        """A cell's value, or what is wrong with it, or what was mended."""
-        value = values.parse(column, cell, self.known.school, self.known.today)
-        if value is None or type(value) is Wrong or (value == cell and type(cell) is str and column.kind != "code"):
-            return value
-        codes = mending.kinds(column, cell, value)
-        return _Mended(value, codes) if codes else value
 
     def _judge_twins(self, number: int, taken: Mapping[str, Any], found: Found) -> None:
         """Hold the row against those before it; a row whose identity is itself at fault is not compared."""
@@ -377,8 +376,8 @@ class _Examiner:
     ) -> None:
         """List what was found, column by column."""
         first = True
-        for place, slot in enumerate(_SLOTS):
-            for wrong in found.get(slot, ()):
+        for place in sorted(map(_PLACE.__getitem__, found)):
+            for wrong in found[_SLOTS[place]]:
                 if listing.takes(place, wrong.key, always=first):
                     told.append(self._fault(number, place, cells[place], wrong))
                 first = False

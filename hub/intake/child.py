@@ -10,8 +10,10 @@ import contextlib
 import gc
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from hub.errors import BadInput, HubError, TooLarge
 from hub.intake import check, class_sheet, grid, sheet, wire
 from hub.intake.check import Checked
 from hub.intake.container import Limits
-from hub.intake.grid import Sheet
+from hub.intake.grid import Opened, Sheet
 
 if sys.platform != "win32":  # Windows has no such limits; the parent's deadline still holds
     import resource
@@ -28,7 +30,7 @@ if sys.platform != "win32":  # Windows has no such limits; the parent's deadline
 def main() -> None:
     """Do the one job that comes on the input: a line of JSON, then the workbook's bytes unless it names a path.
 
-    When the rows are to be checked, a second line says by what; the file is read before that line has to be there.
+    When the rows are to be checked, a second line says by what; the file is read while that line is waited for.
     An input that ends without a job is that of a process nobody needed.
     """
     gc.disable()
@@ -60,11 +62,24 @@ _FORMS = {form.name: form for form in (sheet.PUPILS, class_sheet.CLASSES)}
 
 
 def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
-    read = grid.read(_data(job, limits), limits, _FORMS[job["form"]])
+    opened = grid.begin(_data(job, limits), limits, _FORMS[job["form"]])
     if not job["checks"]:
-        return iter([read])
-    asked = json.loads(sys.stdin.buffer.readline())
-    return check.check(read, **asked | {"today": date.fromisoformat(asked["today"])})
+        return iter([opened.whole()])
+    asked = _read_ahead(opened)
+    return check.check(opened, **asked | {"today": date.fromisoformat(asked["today"])})
+
+
+def _read_ahead(opened: Opened) -> dict[str, Any]:
+    """What the rows are to be checked by; they are read while that is not known yet."""
+    asked: list[dict[str, Any]] = []
+    waiting = threading.Thread(target=lambda: asked.append(json.loads(sys.stdin.buffer.readline())))
+    waiting.start()
+    ahead = []
+    while not asked and (row := next(opened.rows, None)) is not None:
+        ahead.append(row)
+    waiting.join()
+    opened.rows = chain(ahead, opened.rows)
+    return asked[0]
 
 
 def _write(line: bytes) -> None:

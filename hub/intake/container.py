@@ -20,7 +20,7 @@ MEGABYTE = 1_000_000
 _BOOK, _TYPES = "xl/workbook.xml", "[content_types].xml"
 _XML = (".xml", ".rels", ".vml")
 _DOCTYPE = b"<!DOCTYPE"
-_PIECE = 1 << 18
+_PIECE = 1 << 15
 _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCAL_SIZE = 30
@@ -65,6 +65,7 @@ class Package:
         self._data, self._limits = memoryview(data), limits
         self._entries = {entry.filename.lower(): entry for entry in entries if not entry.is_dir()}
         self._proven: set[str] = set()
+        self._streamed: dict[str, int] = {}
         if b"macroEnabled" in self.read(_TYPES):
             raise BadInput("FILE_HAS_MACROS")
 
@@ -79,10 +80,17 @@ class Package:
         """A whole part; empty if there is none of that name."""
         return b"".join(self.stream(name)) if name in self else b""
 
+    def share(self, name: str) -> float:
+        """How much of a part was streamed, last time, from 0 to 1."""
+        return self._streamed.get(name, 0) / (self.size(name) or 1)
+
     def stream(self, name: str) -> Iterator[bytes]:
         """A part in pieces. What is wrong with it may be found after the first of them."""
         pieces = unpack(self._data, self._entries[name], self._limits)
-        yield from _refuse_strange_xml(pieces) if name.endswith(_XML) else pieces
+        self._streamed[name] = 0
+        for piece in _refuse_strange_xml(pieces) if name.endswith(_XML) else pieces:
+            self._streamed[name] += len(piece)
+            yield piece
         self._proven.add(name)
 
     def prove(self) -> None:

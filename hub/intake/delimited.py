@@ -22,14 +22,17 @@ Known = Callable[[Sequence[str]], int]
 """How many of some texts are headers of the form."""
 
 
-def lines(data: bytes, limits: Limits, known: Known) -> Iterator[Line]:
-    """The rows of the text that hold anything, numbered as a spreadsheet shows them: a line break in quotes is none.
+def lines(data: bytes, limits: Limits, known: Known) -> tuple[Iterator[Line], Callable[[], float]]:
+    """The rows of the text that hold anything, and what share of it is read, from 0 to 1.
 
-    Every value is text, also what a spreadsheet would take for a number. Raises BadInput for another encoding or a
-    quotation mark that is never closed, TooLarge beyond the limits of rows and columns.
+    Rows are numbered as a spreadsheet shows them: a line break in quotes is none. Every value is text, also what a
+    spreadsheet would take for a number. Raises BadInput for another encoding or a quotation mark that is never closed,
+    TooLarge beyond the limits of rows and columns.
     """
     encoding = _encoding(data)
-    return _lines(data, encoding, _separator(data, encoding, known), limits)
+    source = io.BytesIO(data)
+    rows = _lines(source, encoding, _separator(data, encoding, known), limits)
+    return rows, lambda: 1.0 if source.closed else source.tell() / len(data)
 
 
 def _encoding(data: bytes) -> str:
@@ -49,15 +52,15 @@ def _separator(data: bytes, encoding: str, known: Known) -> str:
     """The separator under which one of the first rows names most columns."""
 
     def named(separator: str) -> int:
-        rows = _records(data, encoding, separator)
+        rows = _records(io.BytesIO(data), encoding, separator)
         return max((known(fields) for fields, _ in zip(rows, range(_LOOKED_AT), strict=False)), default=0)
 
     return max(_SEPARATORS, key=named)
 
 
-def _lines(data: bytes, encoding: str, separator: str, limits: Limits) -> Iterator[Line]:
+def _lines(source: io.BytesIO, encoding: str, separator: str, limits: Limits) -> Iterator[Line]:
     columns: dict[int, tuple[int, ...]] = {}
-    for number, fields in enumerate(_records(data, encoding, separator), 1):
+    for number, fields in enumerate(_records(source, encoding, separator), 1):
         values = [line.text(_meant(each)) for each in fields]
         while values and values[-1] is None:
             values.pop()
@@ -70,8 +73,8 @@ def _lines(data: bytes, encoding: str, separator: str, limits: Limits) -> Iterat
         yield Line(number, columns.setdefault(len(values), tuple(range(len(values)))), values)
 
 
-def _records(data: bytes, encoding: str, separator: str) -> Iterator[list[str]]:
-    text = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
+def _records(source: io.BytesIO, encoding: str, separator: str) -> Iterator[list[str]]:
+    text = io.TextIOWrapper(source, encoding, newline="")
     csv.field_size_limit(_LONGEST_FIELD)
     rows = csv.reader(text, delimiter=separator, strict=False)
     number = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from operator import itemgetter
+from typing import NamedTuple
 
 from hub import codes
 from hub.errors import BadInput
@@ -51,13 +52,44 @@ class Sheet:
     tokens: dict[int, str] = field(default_factory=dict)
     import_id: str | None = None
 
+    def coming(self, taken: int) -> int:
+        """How many rows there are besides those taken."""
+        return len(self.rows) - taken
+
+
+@dataclass(slots=True)
+class Opened:
+    """A sheet whose rows are read as they are taken: what is wrong with the file may come to light with any of them.
+
+    `oddities` grow with the rows; the rest is as of a `Sheet`.
+    """
+
+    header_row: int
+    letters: dict[str, str]
+    rows: Iterator[tuple[int, list[Cell]]]
+    oddities: dict[tuple[int, int], str]
+    unknown: list[str]
+    version: str | None
+    school_code: str | None
+    tokens: dict[int, str]
+    import_id: str | None
+    coming: Callable[[int], int]
+    """About how many rows there are besides those taken."""
+
+    def whole(self) -> Sheet:
+        """All of it."""
+        rows = list(self.rows)
+        fields = (self.oddities, self.unknown, self.version, self.school_code, self.tokens, self.import_id)
+        return Sheet(self.header_row, self.letters, rows, *fields)
+
 
 @dataclass(slots=True)
 class Table:
     """A form's sheet found in a file: where its headers are, and its rows as they stand there.
 
     `above` are the rows before and with the header, `below` the others, which are read as they are taken; `places`
-    are the columns, from 0, by header. `marks` are what the file's hidden sheet says of it.
+    are the columns, from 0, by header. `marks` are what the file's hidden sheet says of it; `share` says how much of
+    the sheet is read, from 0 to 1.
     """
 
     title: str
@@ -66,6 +98,7 @@ class Table:
     above: list[Line]
     below: Iterator[Line]
     marks: Mapping[str, str]
+    share: Callable[[], float]
 
     def columns(self, form: Form) -> dict[str, int]:
         """The columns of the form by slot."""
@@ -82,26 +115,65 @@ def read(data: bytes, limits: Limits, form: Form = sheet.PUPILS) -> Sheet:
     The file is a workbook, or a text with separators. Raises BadInput or TooLarge when it is neither, exceeds a
     limit, or lacks required columns.
     """
-    return _sheet(find(data, limits, form), form)
+    return begin(data, limits, form).whole()
+
+
+def begin(data: bytes, limits: Limits, form: Form = sheet.PUPILS) -> Opened:
+    """Begin to read as `read` does. A sheet with tokens is read whole: what several of its rows say, none of them says.
+
+    Raises as `read` does, if not here then when rows are taken.
+    """
+    table = find(data, limits, form)
+    columns = table.columns(form)
+    arranged = _Arranged([columns.get(column.slot) for column in form.columns], table.places.get(TOKEN))
+    known = {plain(column.header) for column in form.columns} | {STATUS, REASON, TOKEN}
+    rows: Iterator[tuple[int, list[Cell]]] = (
+        (line.number, row) for line in table.below if (row := arranged.row(line)) is not None
+    )
+    if TOKEN in table.places:
+        rows = iter(list(rows))
+    return Opened(
+        table.header_row,
+        {slot: sheet.letter(place + 1) for slot, place in columns.items()},
+        rows,
+        arranged.oddities,
+        [name for name in table.places if name not in known][:100],
+        table.marks.get("version"),
+        table.marks.get("school"),
+        arranged.tokens(),
+        table.marks.get("import"),
+        lambda taken: round(taken / share) - taken if (share := table.share()) else taken,
+    )
 
 
 def find(data: bytes, limits: Limits, form: Form) -> Table:
     """Find the sheet of a form in a file; its rows are still to be taken. Raises as `read` does."""
     if kinds.tell(data) == "text":
         headers = {plain(column.header) for column in form.columns}
-        lines = delimited.lines(data, limits, lambda names: sum(plain(name) in headers for name in names))
-        return _choose(form, [(form.title, lambda: lines)], {})
+        lines, share = delimited.lines(data, limits, lambda names: sum(plain(name) in headers for name in names))
+        return _choose(form, [_Page(form.title, lambda: lines, share)], {})
     package = Package(data, limits)
     titles = container.sheets(package)
     strings, looks = shared.strings(package), shared.Looks(package)
 
-    def opened(part: str) -> Callable[[], Iterator[Line]]:
-        return lambda: _proven(cells.rows(package.stream(part), strings, looks, limits), package)
+    def page(title: str, part: str) -> _Page:
+        def lines() -> Iterator[Line]:
+            return _proven(cells.rows(package.stream(part), strings, looks, limits), package)
 
-    pages = [(title, opened(part)) for title, part in titles]
-    marks = _marks([page for title, page in pages if title == MARK])
-    candidates = [page for page in pages if page[0] == form.title] or [page for page in pages if page[0] != MARK]
+        return _Page(title, lines, lambda: package.share(part))
+
+    pages = [page(title, part) for title, part in titles]
+    marks = _marks([page.lines for page in pages if page.title == MARK])
+    candidates = [page for page in pages if page.title == form.title] or [page for page in pages if page.title != MARK]
     return _choose(form, candidates, marks)
+
+
+class _Page(NamedTuple):
+    """A sheet of a file: its title, its rows each time they are asked for, how much of it is read."""
+
+    title: str
+    lines: Callable[[], Iterator[Line]]
+    share: Callable[[], float]
 
 
 def plain(header: str) -> str:
@@ -128,20 +200,19 @@ def _marks(pages: Sequence[Callable[[], Iterator[Line]]]) -> dict[str, str]:
     return marks
 
 
-def _choose(
-    form: Form, candidates: Sequence[tuple[str, Callable[[], Iterator[Line]]]], marks: Mapping[str, str]
-) -> Table:
+def _choose(form: Form, candidates: Sequence[_Page], marks: Mapping[str, str]) -> Table:
     """The first of the sheets that has every required column."""
     missing = [column.header for column in form.columns if column.required]
-    for title, page in candidates:
-        lines = page()
+    for page in candidates:
+        lines = page.lines()
         above, below = _top(lines)
         place, places = _header(above, form)
         lacking = _lacking(form, places)
         if not lacking:
             header = above[place].number
             found = {name: columns[0] for name, columns in places.items()}
-            return Table(title, header, found, above[: place + 1], chain(above[place + 1 :], below), marks)
+            rest = chain(above[place + 1 :], below)
+            return Table(page.title, header, found, above[: place + 1], rest, marks, page.share)
         missing = min(missing, lacking, key=len)
     raise _wrong_template(form, missing, marks.get("version"))
 
@@ -182,24 +253,6 @@ def _wrong_template(form: Form, missing: Sequence[str], version: str | None) -> 
     if version not in (None, form.version):
         return BadInput("TEMPLATE_TOO_OLD", found=version, current=form.version, missing=named)
     return BadInput("WRONG_TEMPLATE", missing=named)
-
-
-def _sheet(table: Table, form: Form) -> Sheet:
-    columns = table.columns(form)
-    arranged = _Arranged([columns.get(column.slot) for column in form.columns], table.places.get(TOKEN))
-    rows = [(line.number, row) for line in table.below if (row := arranged.row(line)) is not None]
-    known = {plain(column.header) for column in form.columns} | {STATUS, REASON, TOKEN}
-    return Sheet(
-        table.header_row,
-        {slot: sheet.letter(place + 1) for slot, place in columns.items()},
-        rows,
-        arranged.oddities,
-        [name for name in table.places if name not in known][:100],
-        table.marks.get("version"),
-        table.marks.get("school"),
-        arranged.tokens(),
-        table.marks.get("import"),
-    )
 
 
 class _Arranged:
