@@ -79,6 +79,7 @@ def _examine(job: Job, data: bytes, begun: Coroutine[Any, Any, dict[str, Any]]) 
         rules=rules.switched(settings.switches()),
         ready=_derive,
         later=begun,
+        beside=job.abreast > 1,
     )
 
 

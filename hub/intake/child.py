@@ -13,12 +13,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hub.errors import BadInput, HubError, TooLarge
-from hub.intake import check, class_sheet, grid, sheet, wire
+from hub.errors import TooLarge
+from hub.intake import beside, check, class_sheet, grid, sheet, wire
 from hub.intake.check import Checked
 from hub.intake.container import Limits
 from hub.intake.grid import Opened, Sheet
@@ -30,7 +31,8 @@ if sys.platform != "win32":  # Windows has no such limits; the parent's deadline
 def main() -> None:
     """Do the one job that comes on the input: a line of JSON, then the workbook's bytes unless it names a path.
 
-    When the rows are to be checked, a second line says by what; the file is read while that line is waited for.
+    When the rows are to be checked, a second line says by what; the file is read while that line is waited for, and
+    where the job says so by a process of its own.
     An input that ends without a job is that of a process nobody needed.
     """
     gc.disable()
@@ -40,39 +42,36 @@ def main() -> None:
     job = json.loads(line)
     limits = Limits(**job["limits"])
     confine(limits)
-    try:
-        written = 0
-        for answer in _do(job, limits):
-            line = wire.pack(answer)
-            written += len(line)
-            if written > limits.unpacked:
-                raise limits.too_large_unpacked()
-            _write(line)
-    except MemoryError:
-        _write(wire.pack_refusal(limits.too_large_unpacked()))
-    except HubError as refusal:
-        _write(wire.pack_refusal(refusal))
-    except BaseException as fault:  # whatever a hostile file does to its reader
-        if isinstance(fault, KeyboardInterrupt):
-            raise
-        _write(wire.pack_refusal(BadInput("FILE_UNREADABLE")))
+    wire.send(_do(job, limits), sys.stdout.buffer, limits)
 
 
 _FORMS = {form.name: form for form in (sheet.PUPILS, class_sheet.CLASSES)}
 
 
 def _do(job: dict[str, Any], limits: Limits) -> Iterator[Sheet | Checked]:
-    opened = grid.begin(_data(job, limits), limits, _FORMS[job["form"]])
+    data = _data(job, limits)
+    read = partial(grid.begin, data, limits, _FORMS[job["form"]])
     if not job["checks"]:
-        return iter([opened.whole()])
-    asked = _read_ahead(opened)
-    return check.check(opened, **asked | {"today": date.fromisoformat(asked["today"])})
+        yield read().whole()
+        return
+    if job["beside"] and beside.POSSIBLE:
+        opened = beside.begin(read, limits)
+        asked = _asked()
+    else:
+        opened = read()
+        asked = _read_ahead(opened)
+    yield from check.check(opened, **asked | {"today": date.fromisoformat(asked["today"])})
+
+
+def _asked() -> dict[str, Any]:
+    asked: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    return asked
 
 
 def _read_ahead(opened: Opened) -> dict[str, Any]:
     """What the rows are to be checked by; they are read while that is not known yet."""
     asked: list[dict[str, Any]] = []
-    waiting = threading.Thread(target=lambda: asked.append(json.loads(sys.stdin.buffer.readline())))
+    waiting = threading.Thread(target=lambda: asked.append(_asked()))
     waiting.start()
     ahead = []
     while not asked and (row := next(opened.rows, None)) is not None:
@@ -80,11 +79,6 @@ def _read_ahead(opened: Opened) -> dict[str, Any]:
     waiting.join()
     opened.rows = chain(ahead, opened.rows)
     return asked[0]
-
-
-def _write(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def _data(job: dict[str, Any], limits: Limits) -> bytes:

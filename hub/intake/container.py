@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from hub.errors import BadInput, TooLarge
+from hub.errors import BadInput, HubError, TooLarge
 from hub.intake import kinds
 
 MEGABYTE = 1_000_000
@@ -21,6 +21,8 @@ _BOOK, _TYPES = "xl/workbook.xml", "[content_types].xml"
 _XML = (".xml", ".rels", ".vml")
 _DOCTYPE = b"<!DOCTYPE"
 _PIECE = 1 << 15
+_KILLED = (-6, -9, -11, -24)
+"""Abort, kill (our deadline too), fault and processor limit: how a process ends that wanted more than its share."""
 _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCAL_SIZE = 30
@@ -50,6 +52,10 @@ class Limits:
     def too_large_unpacked(self) -> TooLarge:
         """The refusal of a file that would unpack to more than is allowed."""
         return TooLarge("FILE_TOO_LARGE_UNPACKED", limit=self.unpacked // MEGABYTE, entries=self.entries)
+
+    def refusal(self, code: int) -> HubError:
+        """The refusal of a file whose reading process ended with such an exit code."""
+        return self.too_large_unpacked() if code in _KILLED else BadInput("FILE_UNREADABLE")
 
 
 class Package:

@@ -40,6 +40,7 @@ class Sheet:
     value, a time, a text over 2,000 characters. `version` and `school_code` are what the template was marked with.
     Of a workbook that was returned with its faults marked, `import_id` is the import it was returned from and
     `tokens` what each row was then, by Excel row; rows that say the same, copies of each other, say nothing.
+    Where these are not all rows, `expected` is about how many there are.
     """
 
     header_row: int
@@ -51,10 +52,11 @@ class Sheet:
     school_code: str | None = None
     tokens: dict[int, str] = field(default_factory=dict)
     import_id: str | None = None
+    expected: int = 0
 
     def coming(self, taken: int) -> int:
         """How many rows there are besides those taken."""
-        return len(self.rows) - taken
+        return (self.expected or len(self.rows)) - taken
 
 
 @dataclass(slots=True)
@@ -78,7 +80,10 @@ class Opened:
 
     def whole(self) -> Sheet:
         """All of it."""
-        rows = list(self.rows)
+        return self.part(list(self.rows))
+
+    def part(self, rows: list[tuple[int, list[Cell]]]) -> Sheet:
+        """These rows of it, with what came to light so far."""
         fields = (self.oddities, self.unknown, self.version, self.school_code, self.tokens, self.import_id)
         return Sheet(self.header_row, self.letters, rows, *fields)
 

@@ -80,7 +80,7 @@ def _written(job: dict[str, Any], pieces: Iterable[bytes], limits: Limits) -> by
         deadline.cancel()
         readers.end(process)
     if code or not line:
-        raise limits.too_large_unpacked() if code in readers.KILLED else BadInput("FILE_UNREADABLE")
+        raise limits.refusal(code)
     answer = orjson.loads(line)
     if "refusal" in answer:
         wire.unpack(line)

@@ -2,15 +2,14 @@
 
 import atexit
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 Process = subprocess.Popen[bytes]
-
-KILLED = (-6, -9, -11, -24)
-"""Abort, kill (our deadline too), fault and processor limit: how a process ends that wanted more than its share."""
 
 _STARTER = "import sys; sys.path[:] = sys.argv[1:]; from hub.intake import {module}; {module}.main()"
 _SOON = 1.0
@@ -54,12 +53,22 @@ def start(module: str = "child") -> Process:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=None if sys.platform == "win32" else {},
+        process_group=None if sys.platform == "win32" else 0,
     )
+
+
+def kill(process: Process) -> None:
+    """Kill the process and those it has begun."""
+    if sys.platform == "win32":
+        process.kill()
+    elif process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def end(process: Process) -> None:
     """Kill the process if it still runs, and let go of its pipes."""
-    process.kill()
+    kill(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

@@ -1,18 +1,43 @@
 """What passes between the hub and the process that opens workbooks: JSON both ways, an answer a line."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from hub import errors
-from hub.errors import HubError
+from hub.errors import BadInput, HubError
 from hub.intake import sheet
 from hub.intake.check import Checked, Fault, Folded, Mend, Row
+from hub.intake.container import Limits
 from hub.intake.grid import Sheet
 
 _REFUSALS: dict[str, type[HubError]] = {"BadInput": errors.BadInput, "TooLarge": errors.TooLarge}
 _PLACES = {column.slot: place for place, column in enumerate(sheet.COLUMNS)}
+
+
+def send(answers: Iterable[Sheet | Checked], out: BinaryIO, limits: Limits) -> None:
+    """Write answers as they come, each a line; the last may be a refusal: what a hostile file does to its reader."""
+    try:
+        written = 0
+        for answer in answers:
+            line = pack(answer)
+            written += len(line)
+            if written > limits.unpacked:
+                raise limits.too_large_unpacked()
+            _write(line, out)
+    except MemoryError:
+        _write(pack_refusal(limits.too_large_unpacked()), out)
+    except HubError as refusal:
+        _write(pack_refusal(refusal), out)
+    except Exception:
+        _write(pack_refusal(BadInput("FILE_UNREADABLE")), out)
+
+
+def _write(line: bytes, out: BinaryIO) -> None:
+    out.write(line + b"\n")
+    out.flush()
 
 
 def pack(answer: Sheet | Checked) -> bytes:
@@ -38,6 +63,7 @@ def _sheet(read: Sheet) -> dict[str, Any]:
     days = [
         (place, position)
         for place, (_, cells) in enumerate(read.rows)
+        if date in set(map(type, cells))
         for position, value in enumerate(cells)
         if isinstance(value, date)
     ]
@@ -53,6 +79,7 @@ def _sheet(read: Sheet) -> dict[str, Any]:
         "school_code": read.school_code,
         "tokens": list(read.tokens.items()),
         "import_id": read.import_id,
+        "expected": read.expected,
     }
 
 

@@ -52,13 +52,14 @@ async def examine(
     rules: Mapping[str, str] | None = None,
     ready: Callable[[Checked], None] = lambda _part: None,
     later: Coroutine[Any, Any, Mapping[str, Any]] | None = None,
+    beside: bool = False,
 ) -> AsyncGenerator[Checked]:
     """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
     The other process never waits for whoever takes the parts; `ready` is called with each in a thread, before it can be
-    taken. `later` says `class_numbers` and `first_grades` while the file is read already. Raises ValueError as
-    `rules.switched` does, and BadInput or TooLarge as `read` does: before the first part for a file that cannot be
-    read, later if checking it takes more time or memory than allowed. Closing the iterator ends the other process.
+    taken. `later` says `class_numbers` and `first_grades` while the file is read already; with `beside` it is read in
+    one process and checked in another. Raises ValueError as `rules.switched` does, and BadInput or TooLarge for what is
+    wrong with the file, which may come to light after any part. Closing the iterator ends the other process.
     """
     asked = {
         "school_code": school_code,
@@ -73,11 +74,12 @@ async def examine(
     arrived: asyncio.Queue[Checked | None] = asyncio.Queue()
     question: Future[dict[str, Any] | None] = Future()
     tell = asyncio.get_running_loop().call_soon_threadsafe
+    job = {"form": sheet.PUPILS.name, "beside": beside}
     process = readers.take()
 
     def pump() -> None:
         try:
-            for answer in _answers(process, source, limits or Limits(), {"form": sheet.PUPILS.name}, question):
+            for answer in _answers(process, source, limits or Limits(), job, question):
                 if isinstance(answer, Checked):
                     ready(answer)
                     tell(arrived.put_nowait, answer)
@@ -91,7 +93,7 @@ async def examine(
             yield part
         await pumping
     finally:
-        process.kill()
+        readers.kill(process)
         if not question.done():
             question.set_result(None)
         with contextlib.suppress(Exception):
@@ -109,7 +111,7 @@ def _answers(
 
     With a question, which may be answered later than the file is given, the rows are checked.
     """
-    deadline = threading.Timer(limits.seconds, process.kill)
+    deadline = threading.Timer(limits.seconds, readers.kill, (process,))
     deadline.start()
     try:
         _weigh(source, limits)
@@ -123,7 +125,7 @@ def _answers(
         readers.end(process)
         readers.prepare_soon()
     if code:
-        raise limits.too_large_unpacked() if code in readers.KILLED else BadInput("FILE_UNREADABLE")
+        raise limits.refusal(code)
 
 
 def _give(
