@@ -24,15 +24,18 @@ _PARTS = text(
 _CHUNK = """SELECT r.* FROM import_rows r
        WHERE r.import_id = :import AND r.number BETWEEN :first AND :last AND r.verdict = :verdict"""
 _ROWS = text(f"SELECT number, student_id, student_version, changes, before FROM ({_CHUNK}) AS r ORDER BY number")  # noqa: S608
-_KNOWN = """SELECT FROM students s WHERE s.school_id = :school AND s.state <> 'DELETED' AND (
-           s.id_number = p.id_number OR (s.name = p.name AND s.sex = p.sex AND s.birth_date = p.birth_date
-                                         AND (s.id_number IS NULL OR p.id_number IS NULL)))"""
+_PERSON = "(p.name, p.sex, p.birth_date) IN (SELECT name, sex, birth_date FROM mine"
+_KNOWN = f"""coalesce(p.id_number IN (SELECT id_number FROM mine WHERE id_number IS NOT NULL),
+                        p.id_number IS NULL AND {_PERSON})) OR {_PERSON} WHERE id_number IS NULL)"""  # noqa: S608 -- constants
+"""Whether the school has the pupil, looked up by hash: a plan of joins rests on how many pupils it thinks there are."""
 _COLUMNS = ", ".join(("name_key", "name_terms", *KEPT))
 _VALUES = ", ".join(f"p.{name}" for name in ("name_key", "name_terms", *KEPT))
 _CREATE = text(
     f"""WITH taught AS MATERIALIZED (
            SELECT id, official_number, path, grade, school_year FROM classes
            WHERE school_id = :school AND closed IS NULL
+       ), mine AS MATERIALIZED (
+           SELECT id_number, name, sex, birth_date FROM students WHERE school_id = :school AND state <> 'DELETED'
        ), numbered AS MATERIALIZED (  -- in order, and each row read once: nobody knows how many a new import has
            SELECT r.*, nextval('student_numbers') AS turn FROM ({_CHUNK} ORDER BY r.number) AS r)
        INSERT INTO students (id, student_number, school_id, class_id, path, grade, school_year, {_COLUMNS})
@@ -41,7 +44,7 @@ _CREATE = text(
               :school, c.id, c.path, c.grade, c.school_year, {_VALUES}
        FROM numbered r JOIN taught c ON c.official_number = r.class_number
        CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p
-       WHERE NOT EXISTS ({_KNOWN})"""  # noqa: S608 -- constants
+       WHERE NOT ({_KNOWN})"""  # noqa: S608 -- constants
 )
 _CREATE_FAMILY = text(
     f"""INSERT INTO guardians (student_id, position, {", ".join(MEMBER)})

@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from hub import clock
 from hub.errors import TooLarge
 from hub.intake import beside, check, class_sheet, grid, sheet, wire
 from hub.intake.check import Checked
@@ -36,6 +37,7 @@ def main() -> None:
     An input that ends without a job is that of a process nobody needed.
     """
     gc.disable()
+    check.warm_up(clock.today())
     line = sys.stdin.buffer.readline()
     if not line:
         return

@@ -163,14 +163,16 @@ def find(data: bytes, limits: Limits, form: Form) -> Table:
 
     def page(title: str, part: str) -> _Page:
         def lines() -> Iterator[Line]:
-            return _proven(cells.rows(package.stream(part), strings, looks, limits), package)
+            return cells.rows(package.stream(part), strings, looks, limits)
 
         return _Page(title, lines, lambda: package.share(part))
 
     pages = [page(title, part) for title, part in titles]
     marks = _marks([page.lines for page in pages if page.title == MARK])
     candidates = [page for page in pages if page.title == form.title] or [page for page in pages if page.title != MARK]
-    return _choose(form, candidates, marks)
+    table = _choose(form, candidates, marks)
+    table.below = _proven(table.below, package)
+    return table
 
 
 class _Page(NamedTuple):
