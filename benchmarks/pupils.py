@@ -12,11 +12,14 @@ _STREETS = ("平阳路", "学府街", "并州路", "建设路", "迎泽大街", 
 _DIVISION = "140105"
 
 
-def rows(school: str, classes: Sequence[str], many: int, seed: int = 1) -> Iterator[dict[str, str]]:
-    """Pupils of the second grade over its classes, each with two family members; all identity numbers differ."""
+def rows(school: str, classes: Sequence[str], many: int, seed: int = 1, first: int = 0) -> Iterator[dict[str, str]]:
+    """Pupils of the second grade over its classes, each with two family members; all identity numbers differ.
+
+    So do those of pupils from the place `first` on and of those before.
+    """
     chance = random.Random(seed)
     year = clock.school_year(clock.today())
-    for place in range(many):
+    for place in range(first, first + many):
         born = date(year - 8, 1, 1) + timedelta(days=place % 700)
         yield _pupil(chance, school, classes[place % len(classes)], born, place)
 

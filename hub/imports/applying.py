@@ -1,7 +1,6 @@
 """Applying: proposals become students, a part a transaction; a part that was written is never written again."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,8 @@ from hub.models import School
 from hub.terms import ImportMode, ImportState, RowVerdict
 
 _PARTS = text(
-    """SELECT min(number), max(number), count(*) FROM (
-           SELECT r.number, (row_number() OVER (ORDER BY r.number) - 1) / :size AS part
+    """SELECT min(number), max(number), count(*), count(*) FILTER (WHERE verdict = 'CREATE') FROM (
+           SELECT r.number, r.verdict, (row_number() OVER (ORDER BY r.number) - 1) / :size AS part
            FROM import_rows r JOIN imports i ON i.id = r.import_id
            WHERE r.import_id = :import AND r.verdict IN ('CREATE', 'UPDATE') AND NOT r.number::integer <@ i.applied
        ) AS numbered GROUP BY part ORDER BY part"""
@@ -44,7 +43,7 @@ _CREATE = text(
               :school, c.id, c.path, c.grade, c.school_year, {_VALUES}
        FROM numbered r JOIN taught c ON c.official_number = r.class_number
        CROSS JOIN LATERAL json_populate_record(CAST(NULL AS students), r.pupil) AS p
-       WHERE NOT ({_KNOWN})"""  # noqa: S608 -- constants
+       WHERE NOT ({_KNOWN}) RETURNING id, student_number"""  # noqa: S608 -- constants
 )
 _CREATE_FAMILY = text(
     f"""INSERT INTO guardians (student_id, position, {", ".join(MEMBER)})
@@ -72,11 +71,12 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one transaction: the first and the last number, and how many there are to write."""
+    """The rows of one transaction: the first and the last number, how many there are to write, how many are new."""
 
     first: int
     last: int
     many: int
+    new: int
 
 
 async def apply(job: Job) -> None:
@@ -112,41 +112,35 @@ async def _write(job: Job, part: Part) -> None:
     """Write one part. Nobody may form or close classes of the school, or add pupils to it one by one, meanwhile."""
     async with job.writing() as connection:
         await connection.execute(select(School.id).where(School.id == job.school.id).with_for_update(read=True))
-        created = await _create(connection, job, part)
-        before, after = await _update(connection, job, part)
+        created = await _create(connection, job, part) if part.new else {}
+        before, after = await _update(connection, job, part) if part.new < part.many else ({}, {})
         if created:
-            await problems.detect(connection, created, sound=True)
+            await problems.detect(connection, list(created), sound=True)
         many = {"first": part.first, "last": part.last, "many": part.many}
         row = (await connection.execute(_WRITTEN, {"id": job.id, "claim": job.claim, **many})).one_or_none()
         if row is None:
             raise Lost
-        numbers = await _numbers(connection, created)
-        await _record(connection, job, row, part, before, {"created": numbers, "updated": after})
+        await _record(connection, job, row, part, before, {"created": list(created.values()), "updated": after})
     job.state = row.state
     job.progress(row.written, row.created + row.updated)
 
 
-async def _create(connection: AsyncConnection, job: Job, part: Part) -> list[int]:
-    """Insert the part's new students with their numbers, family, first placement and first version."""
+async def _create(connection: AsyncConnection, job: Job, part: Part) -> dict[int, str]:
+    """Insert the part's new students with their family, first placement and first version: their numbers by id."""
     chunk = _chunk(job, part, RowVerdict.CREATE)
-    ids = [row.student_id for row in await connection.execute(_ROWS, chunk)]
-    if not ids:
-        return []
     given = {"school": job.school.id, "county": job.school.territory, "year": clock.today().year}
-    inserted = await connection.execute(_CREATE, chunk | given)
-    if inserted.rowcount != len(ids):  # a class was closed since, or somebody else has entered a pupil of these
+    created = {row.id: row.student_number for row in await connection.execute(_CREATE, chunk | given)}
+    if len(created) != part.new:  # a class was closed since, or somebody else has entered a pupil of these
         raise Changed
     await connection.execute(_CREATE_FAMILY, chunk)
-    await placements.begin(connection, ids, "ENROLMENT")
-    return ids
+    await placements.begin(connection, list(created), "ENROLMENT")
+    return created
 
 
 async def _update(connection: AsyncConnection, job: Job, part: Part) -> tuple[dict[str, Any], dict[str, Any]]:
     """Bring known students' plain data and family up to their rows: what was, and what is now, by student."""
     chunk = _chunk(job, part, RowVerdict.UPDATE)
     rows = (await connection.execute(_ROWS, chunk)).all()
-    if not rows:
-        return {}, {}
     ids = [row.student_id for row in rows]
     if (await connection.execute(_UPDATE, chunk)).rowcount != len(ids):
         raise Changed
@@ -189,11 +183,6 @@ async def _record(
         after=after,
         event="STUDENTS_IMPORTED",
     )
-
-
-async def _numbers(connection: AsyncConnection, ids: Sequence[int]) -> list[str]:
-    query = text("SELECT student_number FROM students WHERE id = ANY (:ids) ORDER BY id")
-    return list((await connection.execute(query, {"ids": list(ids)})).scalars()) if ids else []
 
 
 def _chunk(job: Job, part: Part, verdict: RowVerdict) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Bench:
             old = records.get(known["id"]) if known else None  # none, too, where the pupil has left meanwhile
             judged.append(self._new(row) if old is None else self._compare(row, old))
         created = [place for place, each in enumerate(judged) if each.verdict is RowVerdict.CREATE]
-        await self._number(connection, [judged[place] for place in created], [rows[place] for place in created])
+        await self._foresee(connection, [judged[place] for place in created], [rows[place] for place in created])
         return judged
 
     def missing(self, state: str = EnrolmentState.IN_SCHOOL) -> list[Proposal]:
@@ -111,15 +111,10 @@ class Bench:
             proposal.changes, proposal.before = [*before], before
         return proposal
 
-    async def _number(self, connection: AsyncConnection, created: Sequence[Proposal], rows: Sequence[Row]) -> None:
-        """Give new pupils their ids, and warn of those whom the province's register knows already."""
+    async def _foresee(self, connection: AsyncConnection, created: Sequence[Proposal], rows: Sequence[Row]) -> None:
+        """Warn of new pupils whom the province's register knows already."""
         if not created:
             return
-        ids = await connection.execute(
-            text("SELECT nextval('students_id_seq') FROM generate_series(1, :many)"), {"many": len(created)}
-        )
-        for proposal, (found,) in zip(created, ids, strict=True):
-            proposal.student_id = found
         warned = await foresee(connection, [row.key for row in rows])
         for place, key, slot in warned:
             proposal = created[place]

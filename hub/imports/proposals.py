@@ -34,7 +34,9 @@ _KEPT = text(
     f"""INSERT INTO import_rows (import_id, number, verdict, name, class_number, pupil, family, faults, warnings,
                                 mended, changes, student_id, student_version, before)
        SELECT :import, number, verdict, name, class_number, pupil::json, family::json, faults::json, warnings::json,
-              mended::json, coalesce(string_to_array(changes, ','), '{{}}'), student_id, student_version, before::json
+              mended::json, coalesce(string_to_array(changes, ','), '{{}}'),
+              CASE WHEN verdict = 'CREATE' THEN nextval('students_id_seq') ELSE student_id END, student_version,
+              before::json
        FROM unnest(CAST(:name AS text[]), CAST(:class_number AS text[]), {_SPLIT})
          AS r (name, class_number, {", ".join(_JOINED)})
        ON CONFLICT (import_id, number) DO UPDATE SET verdict = excluded.verdict, faults = excluded.faults,
@@ -80,7 +82,7 @@ class Proposal:
 
 
 async def keep(connection: AsyncConnection, import_id: int, proposals: Sequence[Proposal]) -> None:
-    """Write proposals; a row that was judged before is judged anew."""
+    """Write proposals, new pupils with the ids they will have; a row that was judged before is judged anew."""
     if not proposals:
         return
     columns = {
