@@ -33,10 +33,12 @@ async def read(job: Job, files: Files) -> None:
     bench = Bench()
     done = 0
     try:
-        async with aclosing(_examine(job, data, _begin(job, bench))) as parts:
+        async with aclosing(_examine(job, data, _begin(job))) as parts:
             async for part in parts:
-                done += part.total
                 async with job.writing() as connection:
+                    if not done:
+                        await bench.learn(connection, job.school.id)
+                    done += part.total
                     await _keep(connection, job, bench, part)
                     await job.mark(connection, read=done, total=done + part.coming, weight=done + part.coming)
                 job.progress(done, done + part.coming)
@@ -52,11 +54,10 @@ async def read(job: Job, files: Files) -> None:
         await decide(connection, job, duplicates=bench.duplicates)
 
 
-async def _begin(job: Job, bench: Bench) -> dict[str, Any]:
-    """Drop what was kept before, and let the bench know the school; what its rows are checked by."""
+async def _begin(job: Job) -> dict[str, Any]:
+    """Drop what was kept before; what the rows are checked by."""
     async with job.writing() as connection:
         await _drop(connection, job)
-        await bench.learn(connection, job.school.id)
         return {
             "class_numbers": await school.taught(connection, job.school.id),
             "first_grades": await school.first_grades(connection, job.school.id),
