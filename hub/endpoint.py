@@ -1,9 +1,10 @@
 """/graphql: one request read, answered and written, with as little between as there can be."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -185,9 +186,10 @@ class GraphQLEndpoint:
             try:
                 return await work
             except asyncio.CancelledError:
-                if watch.why is None or watch.task.uncancel():
+                why = watch.why
+                if why is None or watch.task.uncancel():
                     raise
-                raise watch.why from None
+        raise why()
 
     async def _execute(
         self, context: Context, query: str, variables: dict[str, Any] | None, operation: str | None
@@ -206,8 +208,9 @@ class _Watch:
     def __init__(self, receive: Receive, seconds: float) -> None:
         self.receive = receive
         self.seconds = seconds
-        self.why: Gone | Unavailable | None = None
-        """Why the task was cancelled, if it was."""
+        self.why: Callable[[], Gone | Unavailable] | None = None
+        """Makes what tells why the task was cancelled, if it was. Made here, it would hold the frames that it passes,
+        and they the watch: a request that goes would take the garbage collector to be forgotten."""
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -230,9 +233,9 @@ class _Watch:
         try:
             async with asyncio.timeout(self.seconds - min(_SOON, self.seconds)):
                 await self._gone()
-            self.why = Gone()
+            self.why = Gone
         except TimeoutError:
-            self.why = Unavailable("TIMEOUT")
+            self.why = partial(Unavailable, "TIMEOUT")
         self.task.cancel()
 
     async def _gone(self) -> None:
