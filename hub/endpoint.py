@@ -37,6 +37,8 @@ T = TypeVar("T")
 _HEADERS = {"cache-control": "no-store"}
 _SOON = 0.05
 """Seconds after which a query is watched: by then most are answered."""
+_MOST_CHARGED = 0.1
+"""Seconds of a query's work that its client is charged for going: who leaves a slow one now and then never notices."""
 
 
 @dataclass(slots=True)
@@ -49,11 +51,14 @@ class Hub:
     files: Files
     policy_id: int | None = None
     shares: Shares[str | None] = field(init=False)
+    abandoned: Shares[str | None] = field(init=False)
+    """The time of each client's queries that it did not wait for."""
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.reader.settings
         self.shares = Shares(settings.document_share, settings.document_burst)
+        self.abandoned = Shares(settings.abandoned_share, settings.abandoned_burst)
         self.watch = Watch(self.reader.database)
 
     async def context(self, headers: Headers, document: str = "") -> Context:
@@ -94,9 +99,12 @@ class Hub:
         documents = self.schema.documents
         if self.reader.settings.document_share >= 1 or documents.knows(query):
             return documents.know(query)
-        remembered = token is not None and self.sessions.remembers(token)
-        who = token if remembered else host  # a made-up token is nobody's share
+        who = self.client(token, host)
         return await self.shares.work(who, lambda: documents.learn(query), lambda: documents.kept.get(query))
+
+    def client(self, token: str | None, host: str | None) -> str | None:
+        """Whose share a request takes: a made-up token is nobody's."""
+        return token if token is not None and self.sessions.remembers(token) else host
 
 
 class Gone(Exception):
@@ -140,9 +148,10 @@ class GraphQLEndpoint:
             writes = kind is OperationType.MUTATION
             if wanted.by_link:
                 self._check_link(known, writes)
-            work = self._work(request, wanted, query, known)
+            asking = (request, wanted, query, known)
             # A write is never cut off: it commits or rolls back as a whole, whoever still listens.
-            return _json(*await (work if writes else self._attended(request.receive, work)), media)
+            work = self._work(*asking) if writes else self._attended(request.receive, self._read(*asking))
+            return _json(*await work, media)
         except HubError as error:
             speech = answers.language(request.headers.get("accept-language", ""))
             return _refusal(error, speech, media, asked.status(media, error))
@@ -152,8 +161,19 @@ class GraphQLEndpoint:
         documents = self.hub.schema.documents
         if documents.knows(query):
             return documents.know(query)
-        token, host = bearer(request.headers.get("authorization", "")), request.client and request.client.host
-        return await self._attended(request.receive, self.hub.know(query, token, host))
+        return await self._attended(request.receive, self.hub.know(query, *_told(request)))
+
+    async def _read(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
+        """As `_work`, for somebody who may go: who has often gone while the hub was at work waits before the next."""
+        who, abandoned = self.hub.client(*_told(request)), self.hub.abandoned
+        await abandoned.wait(who)
+        time = asyncio.get_running_loop().time
+        begun = time()
+        try:
+            return await self._work(request, wanted, query, known)
+        except asyncio.CancelledError:
+            abandoned.note(who, begun, min(time(), begun + _MOST_CHARGED))
+            raise
 
     async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
         """The answer's bytes, and whether the operation was executed at all."""
@@ -275,6 +295,11 @@ def _in_order(result: Any) -> list[GraphQLError]:
     """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
     places = {key: at for at, key in enumerate(result.data or {})}
     return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
+
+
+def _told(request: Request) -> tuple[str | None, str | None]:
+    """The token that a request brings, and where it comes from."""
+    return bearer(request.headers.get("authorization", "")), request.client and request.client.host
 
 
 def bearer(header: str) -> str | None:

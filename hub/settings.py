@@ -74,6 +74,10 @@ class Settings:
     )
     document_share: float = knob(0.02, "Share of a process's time in which one client's new documents are read.")
     document_burst: float = knob(0.5, "Seconds of that time a client may take at once that has sent none for a while.")
+    abandoned_share: float = knob(
+        0.25, "Share of the time that one client may have the hub at work on queries it leaves."
+    )
+    abandoned_burst: float = knob(1.0, "Seconds of such work that a client may have at once.")
     document_limit: int = knob(50_000, "Characters of a GraphQL document.")
     token_limit: int = knob(4_000, "Tokens of a GraphQL document.")
     depth_limit: int = knob(20, "Nesting of a GraphQL document.")

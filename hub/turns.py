@@ -107,8 +107,8 @@ class Turn(Generic[K]):
 
 
 class Shares(Generic[K]):
-    """A share of the process's time for each of whoever asks, for long work of Python's own; whoever comes after a
-    while may do `burst` seconds of it at once.
+    """A share of the process's time for each of whoever asks: for long work of Python's own, for work in vain. Whoever
+    comes after a while may do `burst` seconds of it at once.
     """
 
     def __init__(self, share: float, burst: float = 0.0) -> None:
@@ -125,7 +125,7 @@ class Shares(Generic[K]):
         async with self._turns.of(who):
             if (found := done()) is not None:
                 return found
-            await asyncio.sleep(max(0.0, self._free_at.get(who, 0.0) - self.ahead - time()))
+            await self.wait(who)
             begun = time()
             doing = asyncio.ensure_future(deed())
             try:
@@ -134,9 +134,16 @@ class Shares(Generic[K]):
                 await asyncio.wait([doing])  # who goes has had the whole of it
                 raise
             finally:
-                self._note(who, begun, time())
+                self.note(who, begun, time())
 
-    def _note(self, who: K, begun: float, ended: float) -> None:
+    async def wait(self, who: K) -> None:
+        """Until it is long enough after what this one had before."""
+        time = asyncio.get_running_loop().time
+        while (rest := self._free_at.get(who, 0.0) - self.ahead - time()) > 0:  # noqa: ASYNC110 -- more may be noted
+            await asyncio.sleep(rest)
+
+    def note(self, who: K, begun: float, ended: float) -> None:
+        """Charge this one the time between two moments of the loop's."""
         self._free_at[who] = max(begun, self._free_at.get(who, 0.0)) + (ended - begun) / self.share
         if len(self._free_at) > _MOST:
             self._free_at = {one: at for one, at in self._free_at.items() if at > ended}

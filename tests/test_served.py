@@ -339,6 +339,12 @@ async def locked(settings: Settings, table: str) -> asyncpg.Connection:
     return holder
 
 
+def campus(province: Province) -> str:
+    """A write."""
+    school = f"school:{province.ids['A1']}"
+    return f'mutation {{ createCampus(input: {{name: "东校区", schoolId: "{school}"}}) {{ campus {{ name }} }} }}'
+
+
 @pytest.mark.parametrize("text", [QUERY, "{ a: students { totalCount } b: students { totalCount } viewer { name } }"])
 async def test_a_client_that_goes_takes_its_statement_along(
     settings: Settings, province: Province, watcher: asyncpg.Connection, text: str
@@ -358,6 +364,28 @@ async def test_a_client_that_goes_takes_its_statement_along(
         finally:
             await holder.close()
         assert (await client.post("/graphql", json={"query": text})).json()["data"]
+
+
+async def test_who_often_goes_waits_with_the_next_query_and_nobody_else_does(
+    settings: Settings, province: Province, watcher: asyncpg.Connection
+) -> None:
+    limits = {"abandoned_share": 1e-4, "abandoned_burst": 1e-5, "operation_timeout": 1.0, "read_pool": 2}
+    async with (
+        served(settings, lock_timeout=60.0, statement_timeout=60.0, **limits) as (url, _),
+        httpx.AsyncClient(base_url=url, headers=bearer(province)) as client,
+        httpx.AsyncClient(base_url=url, headers=bearer(province, "countyB")) as other,
+    ):
+        assert (await client.post("/graphql", json={"query": QUERY})).json()["data"]
+        holder = await locked(settings, "students")
+        try:
+            await leave(client, watcher, QUERY)
+        finally:
+            await holder.close()
+        waited = await client.post("/graphql", json={"query": QUERY})
+        assert key(waited) == (503, "TIMEOUT")
+        assert (await other.post("/graphql", json={"query": QUERY})).json()["data"]
+        write = await client.post("/graphql", json={"query": campus(province)})
+        assert write.json()["data"] == {"createCampus": {"campus": {"name": "东校区"}}}
 
 
 async def test_what_a_loader_still_looks_up_goes_too(
@@ -420,8 +448,6 @@ async def test_a_write_goes_on_when_its_client_goes(
     settings: Settings, province: Province, system: asyncpg.Connection
 ) -> None:
     limits = {"operation_timeout": 0.2, "lock_timeout": 30.0, "statement_timeout": 30.0}
-    school = f"school:{province.ids['A1']}"
-    text = f'mutation {{ createCampus(input: {{name: "东校区", schoolId: "{school}"}}) {{ campus {{ name }} }} }}'
     async with (
         served(settings, **limits) as (url, _),
         httpx.AsyncClient(base_url=url, headers=bearer(province)) as client,
@@ -429,7 +455,7 @@ async def test_a_write_goes_on_when_its_client_goes(
         holder = await locked(settings, "campuses")
         try:
             with pytest.raises(httpx.ReadTimeout):
-                await client.post("/graphql", json={"query": text}, timeout=0.8)
+                await client.post("/graphql", json={"query": campus(province)}, timeout=0.8)
         finally:
             await holder.close()
         for _ in range(100):
