@@ -15,7 +15,7 @@ from benchmarks.pages import QUERIES, asked
 from benchmarks.province import Province
 from benchmarks.result import Result
 
-PACE, SPELL, ROUNDS = 0.02, 6.0, 3
+PACE, SPELL, ROUNDS = 0.02, 12.0, 2
 """Seconds between two requests of the client that behaves, seconds it is watched alone and then beside another one,
 and how often: what is compared is of one time, since the machine's own quiet comes and goes.
 """

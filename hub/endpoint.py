@@ -102,6 +102,12 @@ class Hub:
         who = self.client(token, host)
         return await self.shares.work(who, lambda: documents.learn(query), lambda: documents.kept.get(query))
 
+    def charge(self, reading: Reading, token: str | None, host: str | None) -> None:
+        """Charge a client for the plans that its new document took, too."""
+        if reading.compiled:
+            ended = asyncio.get_running_loop().time()
+            self.shares.note(self.client(token, host), ended - reading.compiled, ended)
+
     def client(self, token: str | None, host: str | None) -> str | None:
         """Whose share a request takes: a made-up token is nobody's."""
         return token if token is not None and self.sessions.remembers(token) else host
@@ -185,6 +191,7 @@ class GraphQLEndpoint:
         finally:
             if context.reading is not None:
                 context.reading.close()
+                self.hub.charge(context.reading, *_told(request))
         written = orjson.dumps(answer, default=default)
         if len(written) > self.settings.answer_limit:
             raise context.committed or TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)

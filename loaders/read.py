@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from time import perf_counter
 from typing import Any
 
 from aiodataloader import DataLoader
@@ -77,6 +78,8 @@ class Reading:
     rows: int = 0
     coerced: dict[Any, dict[str, Any]] = field(default_factory=dict)
     """The arguments of its fields that were coerced before, see `Call`."""
+    compiled: float = 0.0
+    """Seconds that were spent on plans nobody had asked for yet."""
     cost: int = 0
     """What the request's reads cost so far: rows they may touch, and fields of those that tell about a person."""
     places: dict[int, Place] = field(default_factory=dict)
@@ -165,6 +168,7 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
     key = (place, reader.policy.version, held, shape, _shapes(reading, raw, place))
     plan = reader.plans.get(key)
     if plan is None:
+        begun = perf_counter()
         node = raw.field_nodes[0]
         definition = raw.parent_type.fields[node.name.value]
         field = Selected(str(raw.path.key), node.name.value, definition, tuple(raw.field_nodes))
@@ -173,6 +177,7 @@ def _plan(reading: Reading, raw: Any, compiling: Compile, shape: Any) -> Plan:
         # The levels make the text, and so PostgreSQL's prepared plan, one of its own: a province is not a school.
         plan = replace(plan, sql=f"/* {levels} */ {plan.sql}")
         reader.plans.put(key, plan, 4 * len(plan.sql) + 512 * len(plan.binds) + 2048)
+        reading.compiled += perf_counter() - begun
     return plan
 
 
