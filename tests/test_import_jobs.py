@@ -1,6 +1,9 @@
 """Imports as jobs: queued, judged, held, applied, withdrawn, taken back; and whose turn it is."""
 
+import io
+import zipfile
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -124,6 +127,23 @@ async def test_a_file_that_is_no_workbook_fails_with_its_reason_in_both_language
     (english,) = answer["data"]["importFaults"]["notes"]
     assert english["message"] != note["message"]
     assert english["remedy"]
+
+
+async def test_nothing_is_kept_of_a_file_that_turns_out_unreadable(jobs: Jobs, system: asyncpg.Connection) -> None:
+    sound = zipfile.ZipFile(io.BytesIO(make_workbook(*(make_row(place) for place in range(1, 200)))))
+    target = io.BytesIO()
+    with sound, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as broken:
+        for name in sound.namelist():
+            content = sound.read(name)
+            broken.writestr(name, content.replace(b'<row r="200"', b'<row r="3"') if "sheet1" in name else content)
+    before = await dump(system)
+    found = await jobs.start(target.getvalue())
+    await jobs.worker.drain()
+    job = await jobs.job(found)
+    assert (job["state"], job["read"], job["total"]) == ("FAILED", 0, 0)
+    assert [note["code"] for note in job["faults"]["notes"]] == ["FILE_UNREADABLE"]
+    assert await system.fetchval("SELECT count(*) FROM import_rows") == 0
+    assert await dump(system) == before
 
 
 async def test_the_same_file_under_way_is_the_same_import(jobs: Jobs) -> None:
@@ -373,3 +393,27 @@ async def test_a_clash_found_while_applying_sends_the_rows_back_to_be_judged(
     assert (job["state"], summary(job)) == ("APPLIED", (2, 1, 0, 0, 1))
     assert {fault["code"] for fault in job["faults"]["nodes"]} == {"KEY_DATA_DIFFERS"}
     assert await system.fetchval("SELECT count(*) FROM students WHERE id_number = $1", make_id(2)) == 1
+
+
+@pytest.mark.parametrize(("number", "created", "rejected"), [(None, 1, 1), (make_id(77), 2, 0)])
+async def test_a_namesake_found_while_applying_clashes_where_either_has_no_number(
+    jobs: Jobs,
+    province: Province,
+    system: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    number: str | None,
+    created: int,
+    rejected: int,
+) -> None:
+    decide, met = reading.decide, []
+    row = make_row(2)
+    person = {"name": row["name"], "sex": "MALE", "birth_date": date.fromisoformat(row["birth_date"])}
+
+    async def decided(connection: Any, job: Any, **found: Any) -> None:
+        await decide(connection, job, **found)
+        if not met:
+            met.append(await make_student(system, province, "a9", "A1-1", id_number=number, **person))
+
+    monkeypatch.setattr(reading, "decide", decided)
+    job = await jobs.run(make_row(1), row)
+    assert (job["state"], summary(job)) == ("APPLIED", (2, created, 0, 0, rejected))

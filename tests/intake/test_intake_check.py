@@ -320,3 +320,23 @@ def test_a_check_is_the_same_whatever_was_checked_before(seed, slot):
     alone = examine(changed)
     after = whole(make_sheet(make_row(1), changed, first=1), SCHOOL, CLASS_NUMBERS, TODAY)
     assert [(f.slot, f.key) for f in after.faults] == [(f.slot, f.key) for f in alone.faults]
+
+
+PLAIN_TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(r"[\u4e00-\u9fff]{1,70}", fullmatch=True),
+    st.from_regex(r"[!-~\u4e00-\u9fff\u3000\u200b ]{1,40}", fullmatch=True),
+    st.from_regex(r"[0-9]{5,19}[0-9Xxe+]?", fullmatch=True),
+)
+
+
+@given(column=st.sampled_from(sheet.COLUMNS), text=PLAIN_TEXTS)
+def test_a_text_that_passes_the_quick_test_is_its_own_value(column, text):
+    if values.plain(column)(text):
+        assert values.parse(column, text, values.School(SCHOOL, CLASS_NUMBERS), TODAY) == text
+
+
+def test_the_quick_test_knows_what_differs_from_row_to_row():
+    row = make_row(id_number=GUARDIAN, phone="13800000001", post_code="030000", present_address="并州路1号")
+    for slot in ("name", "id_number", "phone", "post_code", "present_address"):
+        assert values.plain(sheet.BY_SLOT[slot])(row[slot]), slot

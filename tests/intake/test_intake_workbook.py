@@ -2,10 +2,13 @@ import asyncio
 import io
 import re
 import struct
+import sys
 import time
 import zipfile
+from contextlib import suppress
 from datetime import date
 from itertools import accumulate
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -14,16 +17,16 @@ from openpyxl.cell.text import InlineFont
 from pupils import CLASS_NUMBERS, CLASSES, SCHOOL, SLOTS, TODAY, make_row, make_workbook, rebuild
 
 from hub.errors import BadInput, HubError, TooLarge
-from hub.intake import check, readers, sheet, template, workbook
+from hub.intake import beside, check, readers, sheet, template, workbook
 from hub.intake.container import Limits
 
 SHEET = "xl/worksheets/sheet1.xml"
 GOOD = make_workbook(make_row(), make_row(1))
 
 
-def parts_of(data, **limits):
+def parts_of(data, *, abreast=False, **limits):
     async def collect():
-        school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY}
+        school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY, "beside": abreast}
         return [part async for part in workbook.examine(data, Limits(**limits), **school)]
 
     return asyncio.run(collect())
@@ -363,6 +366,86 @@ def test_parts_nobody_awaits_end_the_other_process():
 
     assert asyncio.run(leave()).returncode is not None
     assert examine(GOOD).total == 2
+
+
+def late(data):
+    """A workbook whose last row is out of order."""
+
+    def spoil(content):
+        before, _, last = content.rpartition(b'<row r="')
+        return before + b'<row r="3"' + last[last.index(b'"') + 1 :]
+
+    return rebuild(data, {SHEET: spoil})
+
+
+@pytest.mark.parametrize("abreast", [False, True])
+def test_what_is_wrong_with_the_last_row_is_told_after_what_came_before(abreast):
+    data, taken = late(make_workbook(*(make_row(place) for place in range(300)))), []
+
+    async def collect():
+        school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY, "beside": abreast}
+        async for part in workbook.examine(data, **school):
+            taken.append(part.total)  # noqa: PERF401 -- what came before is wanted
+
+    with pytest.raises(BadInput, match="FILE_UNREADABLE"):
+        asyncio.run(collect())
+    assert 0 < sum(taken) < 300
+
+
+@pytest.mark.skipif(not beside.POSSIBLE, reason="this system knows no forks")
+def test_reading_beside_checking_answers_the_same():
+    rows = [make_row(place, **({"sex": "?"} if place % 7 == 0 else {})) for place in range(400)]
+    book = openpyxl.load_workbook(io.BytesIO(make_workbook(*rows, make_row(0))))
+    page = book[sheet.TITLE]
+    page.cell(5, SLOTS.index("birth_date") + 1).value = date(2006, 1, 2)
+    page.cell(9, SLOTS.index("strengths") + 1).value = "=1+1"
+    target = io.BytesIO()
+    book.save(target)
+    alone, both = parts_of(target.getvalue()), parts_of(target.getvalue(), abreast=True)
+    assert [part.total for part in both] == [part.total for part in alone]
+    for name in ("rows", "faults", "warnings", "mended", "refused", "letters", "unknown", "tokens"):
+        assert [getattr(part, name) for part in both] == [getattr(part, name) for part in alone], name
+    assert [part.coming > 0 for part in both] == [True] * (len(both) - 1) + [False]
+
+
+@pytest.mark.skipif(not beside.POSSIBLE, reason="this system knows no forks")
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"memory": 10_000_000}, {"rows": 100}])
+def test_the_limits_hold_for_both_processes(limits):
+    data = make_workbook(*(make_row(place) for place in range(300)))
+    with pytest.raises((BadInput, TooLarge)):
+        parts_of(data, abreast=True, **limits)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by /proc")
+def test_who_leaves_ends_both_processes():
+    def of_group(group):
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == group and fields[0] != "Z":
+                    found.append(stat.parent.name)
+        return found
+
+    async def leave():
+        process = readers.take()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readers, "take", lambda: process)
+            rows = (make_row(place) for place in range(3_000))
+            school = {"school_code": SCHOOL, "class_numbers": CLASS_NUMBERS, "today": TODAY, "beside": True}
+            parts = workbook.examine(make_workbook(*rows), **school)
+            await anext(parts)
+            during = len(of_group(process.pid))
+            await parts.aclose()
+        return process.pid, during
+
+    group, during = asyncio.run(leave())
+    assert during == 2
+    for _ in range(100):
+        if not of_group(group):
+            break
+        time.sleep(0.05)
+    assert of_group(group) == []
 
 
 def test_a_waiting_process_that_died_is_replaced():
