@@ -1,6 +1,6 @@
 """The process that opens workbooks: it limits itself, reads one job from its input, answers in JSON, and ends.
 
-An answer is a line; a checked sheet comes in several, so that its first rows are applied while others are checked.
+An answer is a line; a checked sheet comes in several, so that its first rows are judged while others are checked.
 
 It gets an empty environment and answers in a format that cannot carry code, so a workbook that breaks its reader
 gains nothing.
@@ -33,8 +33,8 @@ def main() -> None:
     """Do the one job that comes on the input: a line of JSON, then the workbook's bytes unless it names a path.
 
     When the rows are to be checked, a second line says by what; the file is read while that line is waited for, and
-    where the job says so by a process of its own.
-    An input that ends without a job is that of a process nobody needed.
+    where the job says so by a process of its own. An input that ends without a job is that of a process nobody
+    needed.
     """
     gc.disable()
     check.warm_up(clock.today())
