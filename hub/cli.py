@@ -6,32 +6,24 @@ Each command loads what it works with when it is called: all of it together woul
 import asyncio
 import os
 import signal
-import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import hub
-from hub.errors import Conflict, HubError, Unavailable
-from hub.postgres import Cluster, PostgresFailed
+from hub.errors import HubError, Unavailable
+from hub.footing import database, look
+from hub.postgres import PostgresFailed
 from hub.settings import Settings
+from hub.terminal import bar, console, followed, queued, tell_paths, told
 from hub.terms import ImportMode
 
 if TYPE_CHECKING:
-    from hub.backfill import Progress as Follow
-    from hub.intake.check import Fault
     from hub.outbox import Position
-    from hub.path_check import Difference
-    from hub.photos.command import Follow as Waiting
 
 app = typer.Typer(
     help="学籍数据中心 The student-status register.",
@@ -43,8 +35,6 @@ verify = typer.Typer(help="核对派生数据 Hold derived data against what the
 app.add_typer(verify, name="verify")
 trial = typer.Typer(help="试运行 The trial: what it holds, and its end.", no_args_is_help=True)
 app.add_typer(trial, name="trial")
-console = Console()
-DATABASE = "hub"
 
 Students = Annotated[int, typer.Option(help="学生人数 How many students.", min=1_000)]
 Seed = Annotated[int, typer.Option(help="随机种子 The same seed plants the same province.")]
@@ -194,7 +184,7 @@ def import_(
         done = asyncio.run(intake.bring(settings, workbook, school, username, password, **given))  # type: ignore[arg-type]  # as named
         progress.update(task, description="完成 done", total=done.total, completed=done.total)
     for fault in (*done.faults, *done.warnings):
-        console.print(_told(fault, speech), markup=False, highlight=False, soft_wrap=True)
+        console.print(told(fault, speech), markup=False, highlight=False, soft_wrap=True)
     for note in done.notes:
         console.print(f"{note.text(speech)} {note.remedy(speech)}", markup=False, soft_wrap=True)
     console.print(
@@ -260,7 +250,7 @@ def photos_(
     from hub.photos import command as photos
 
     with database() as settings, bar() as progress:
-        follow, wait = _followed(progress), _queued(progress)
+        follow, wait = followed(progress), queued(progress)
         reports = asyncio.run(photos.run(settings, archives, school, username, password, follow, wait))
     for report in reports:
         for line in report.told("en" if language == "en" else "zh"):
@@ -333,11 +323,11 @@ def verify_paths(
     with database() as settings:
         if mend:
             with bar() as progress:
-                mended = asyncio.run(path_check.mend(settings, _followed(progress)))
+                mended = asyncio.run(path_check.mend(settings, followed(progress)))
             console.print(f"已改正 Mended: {sum(mended.values())}")
         with bar() as progress:
-            differing = asyncio.run(path_check.compare(settings, _followed(progress)))
-        _tell_paths(differing)
+            differing = asyncio.run(path_check.compare(settings, followed(progress)))
+        tell_paths(differing)
         if differing:
             raise typer.Exit(1)
 
@@ -433,52 +423,6 @@ def schema_(
         raise typer.Exit(1)
 
 
-@contextmanager
-def database(processes: int | None = None) -> Iterator[Settings]:
-    """Settings with a migrated database behind them, for so many serving processes: the database that the environment
-    names, or the embedded one.
-    """
-    settings = Settings.read()
-    settings = replace(settings, workers=processes or settings.workers)
-    if settings.database_url:
-        asyncio.run(_migrate(settings, None))
-        yield settings
-        return
-    home = settings.home.absolute()
-    with Cluster(home / "postgres", settings={"max_connections": str(_connections(settings))}).serving() as cluster:
-        settings = replace(
-            settings,
-            home=home,
-            database_url=cluster.url("postgres", DATABASE),
-            app_database_url=cluster.url("hub_app", DATABASE),
-            read_database_url=cluster.url("hub_read", DATABASE),
-            system_database_url=cluster.url("hub_system", DATABASE),
-        )
-        asyncio.run(_migrate(settings, cluster.password))
-        yield settings
-
-
-def look(port: int | None) -> None:
-    """See that the port is free before anything else is done. Raises Conflict with the system's reason if it is not."""
-    settings = Settings.read()
-    address = (settings.host, port or settings.port)
-    try:
-        [family, kind, protocol, _, place] = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn: what just ended is no bar
-            tried.bind(place)
-    except OSError as error:
-        raise Conflict("CANNOT_LISTEN", host=address[0], port=address[1], reason=error.strerror) from error
-
-
-@contextmanager
-def bar() -> Iterator[Progress]:
-    """A progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        yield progress
-
-
 def run(settings: Settings) -> None:
     """Serve until a signal."""
     from hub import workers
@@ -490,41 +434,11 @@ def run(settings: Settings) -> None:
         raise typer.Exit(1) from None
 
 
-def _told(fault: "Fault", language: Literal["zh", "en"]) -> str:
-    """A fault in two lines: where and what stands there, what is wrong and what to do."""
-    value = "" if fault.value is None else f" · {fault.value}"
-    return (
-        f"行 row {fault.row} · 列 column {fault.column} {fault.header} · {fault.key}{value}\n"
-        f"    {fault.text(language)} {fault.remedy(language)}"
-    )
-
-
-def _connections(settings: Settings) -> int:
-    """How many connections the embedded server allows: every pool of every process full, and some for commands."""
-    return max(100, settings.workers * (settings.read_pool + 2 * settings.write_pool) + 20)
-
-
 def _place(settings: Settings) -> str:
     """The database without its password."""
     return (
         str(settings.home / "postgres") if "host=%2F" in settings.database_url else settings.database_url.split("@")[-1]
     )
-
-
-async def _migrate(settings: Settings, password: str | None) -> None:
-    from hub import backfill, migrate, seed
-
-    await migrate.upgrade(settings, password=password)
-    await seed.seed(settings)
-    with ExitStack() as shown:
-        bars: list[Follow] = []
-
-        def follow(what: str, done: int, total: int) -> None:
-            if not bars:  # a bar that is never told anything would still leave an empty line
-                bars.append(_followed(shown.enter_context(bar())))
-            bars[0](what, done, total)
-
-        await backfill.fill(settings, follow)
 
 
 async def _tell(settings: Settings, after: "Position | None", *, forever: bool) -> None:
@@ -535,45 +449,8 @@ async def _tell(settings: Settings, after: "Position | None", *, forever: bool) 
         sys.stdout.flush()
 
 
-def _tell_paths(differing: "list[Difference]") -> None:
-    table = Table("表 table", "列 column", "id", "现为 is", "应为 should be")
-    for each in differing:
-        for key, found, should in each.first:
-            table.add_row(each.check.table, each.check.column, key, found, should or "须由人查明 to be looked into")
-        if each.rows > len(each.first):
-            table.add_row(each.check.table, each.check.column, f"+{each.rows - len(each.first)}", "…", "…")
-    if differing:
-        console.print(table)
-    console.print(f"路径不符 Paths that differ: {sum(each.rows for each in differing)}")
-
-
 async def _plant(settings: Settings, students: int, seed_: int, truth: Path) -> None:
     from hub import demo
 
     with bar() as progress:
-        await demo.plant(settings, students, seed_, truth, _followed(progress))
-
-
-def _followed(progress: Progress) -> "Follow":
-    """Shows what it is told in a bar for each thing that is done."""
-    tasks: dict[str, Any] = {}
-
-    def follow(what: str, done: int, total: int) -> None:
-        if what not in tasks:
-            tasks[what] = progress.add_task(what, total=total)
-        progress.update(tasks[what], completed=done, total=total)
-
-    return follow
-
-
-def _queued(progress: Progress) -> "Waiting":
-    """Shows of who waits the place in the queue, and the seconds until it is done."""
-    tasks: dict[str, Any] = {}
-
-    def wait(what: str, place: int, seconds: int) -> None:
-        if what not in tasks:
-            tasks[what] = progress.add_task(what, total=None)
-        told = f"{what} 排队 queued: {place}, 约 about {seconds} s"
-        progress.update(tasks[what], description=told, visible=place > 0)
-
-    return wait
+        await demo.plant(settings, students, seed_, truth, followed(progress))

@@ -225,7 +225,7 @@ async def test_a_new_document_that_many_send_at_once_is_read_once(
         return original(self, text)
 
     monkeypatch.setattr(Documents, "_judge", judge)
-    app = build(replace(settings, document_share=1e-6, document_burst=0.0))
+    app = build(replace(settings, document_share=1e-6, document_burst=0.0, pool_timeout=30.0))
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
 
@@ -256,6 +256,24 @@ async def test_a_made_up_token_has_no_share_of_its_own(
             headers = {"authorization": f"Bearer {token}"}
             await http.post("/graphql", json={"query": f"{{ a{at}: schools {{ totalCount }} }}"}, headers=headers)
     assert asked == ["192.0.2.7"] * 3 + [province.tokens["countyA"]]
+
+
+async def test_a_plan_that_a_client_is_the_first_to_need_is_charged_to_it(
+    settings: Settings, province: Province
+) -> None:
+    app = build(replace(settings, document_share=1e-6, document_burst=0.0, operation_timeout=0.5))
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+
+        async def ask(caller: str, text: str) -> httpx.Response:
+            headers = {"authorization": f"Bearer {province.tokens[caller]}"}
+            return await http.post("/graphql", json={"query": text}, headers=headers)
+
+        known = "{ schools { totalCount } }"
+        for caller in ("countyA", "schoolA1", "schoolA1"):  # known to the hub, and yet planned anew for a school
+            assert (await ask(caller, known)).json()["data"]
+        waited = await ask("schoolA1", "{ students { totalCount } }")
+        assert (waited.status_code, waited.json()["errors"][0]["extensions"]["key"]) == (503, "TIMEOUT")
 
 
 async def test_who_waits_for_a_share_too_long_is_told_so(settings: Settings, province: Province) -> None:
