@@ -132,6 +132,7 @@ def directory(data: bytes, limits: Limits) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error, EOFError):
+        # NotImplementedError: an entry says it needs a later zip than zipfile knows
         raise BadInput("FILE_UNREADABLE") from None
 
 

@@ -1,15 +1,19 @@
 """What reading and annotating a long sheet costs in memory: a fifth of the longest here, all of it with `make soak`."""
 
+import asyncio
 import io
 import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pupils import CLASSES, SCHOOL, make_row
 
-from hub.intake import template
+from hub.intake import readers, template, workbook
 
 FACTOR = int(os.environ.get("SOAK", "1"))
 ROWS = 5_000 * FACTOR
@@ -77,3 +81,35 @@ def test_the_memory_of_a_long_sheet_is_bounded(long: Path, program: str) -> None
     rows, megabytes = map(int, said.stdout.split())
     assert rows == ROWS
     assert megabytes <= MEGABYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process alone is told by Linux only")
+@pytest.mark.parametrize("abreast", [False, True])
+def test_the_processes_that_read_and_check_as_imports_do_stay_small(long: Path, abreast: bool) -> None:
+    peaks: dict[str, int] = {}
+
+    async def collect() -> int:
+        process, total = readers.take(), 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(readers, "take", lambda: process)
+            asked = {"school_code": SCHOOL, "class_numbers": ["2013001"], "today": date(2013, 9, 16), "beside": abreast}
+            async for part in workbook.examine(long, **asked):
+                total += part.total
+                peaks.update(_peaks(process.pid))
+        return total
+
+    assert asyncio.run(collect()) == ROWS
+    assert len(peaks) == 1 + abreast
+    assert max(peaks.values()) < MEGABYTES
+
+
+def _peaks(group: int) -> dict[str, int]:
+    """The peaks of the processes of a group so far, in megabytes."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                peak = re.search(r"VmHWM:\s+(\d+)", (folder / "status").read_text())
+                if peak is not None:
+                    found[folder.name] = int(peak[1]) // 1024
+    return found
