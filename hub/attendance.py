@@ -270,7 +270,12 @@ def _row(marking: Marking, known: Any) -> dict[str, Any]:
 
 
 async def _write(connection: AsyncConnection, caller: Caller, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    """Write the days that nobody else has marked meanwhile; those that were written."""
+    """Write the days that nobody else has marked meanwhile; those that were written.
+
+    In one order whoever asks: who marks the same days at the same time, the other way round, would wait for this one
+    as this one for them.
+    """
+    rows = sorted(rows, key=lambda row: (row["class_id"], row["day"]))
     written: list[Any] = []
     for statement, part in (
         (_FIRST, [row for row in rows if row["before"] is None]),

@@ -1,7 +1,7 @@
 """Marking attendance: who may, what is refused and why, two teachers at once, a morning of many classes."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,6 +11,7 @@ from sqlalchemy import event
 from starlette.applications import Starlette
 
 from hub import clock, placements
+from hub.settings import Settings
 from tests.conftest import Ask
 from tests.desk import REGISTER, code_of, dump
 from tests.province import Province, make_caller, make_student
@@ -409,11 +410,37 @@ async def test_a_school_marks_its_morning_at_once_and_each_day_stands_for_itself
 async def test_two_mornings_at_once_mark_every_day_once(
     board: Board, province: Province, system: asyncpg.Connection
 ) -> None:
-    days = [marking(province, name, today(back)) for name in ("A1-1", "A1-2") for back in range(5)]
+    days = [marking(province, name, today(back)) for name in ("A1-1", "A1-2") for back in range(25)]
     answers = await asyncio.gather(*(board.mark_all(*(days if at % 2 else days[::-1])) for at in range(6)))
     keys = [result["error"] and result["error"]["key"] for results in answers for result in results]
-    assert (keys.count(None), keys.count("STALE")) == (10, 50)
-    assert await system.fetchval("SELECT count(*) FROM class_days WHERE version = 1") == 10
+    assert (keys.count(None), keys.count("STALE")) == (50, 250)
+    assert await system.fetchval("SELECT count(*) FROM class_days WHERE version = 1") == 50
+
+
+async def test_the_same_days_the_other_way_round_never_wait_for_each_other(
+    board: Board, province: Province, system: asyncpg.Connection, settings: Settings
+) -> None:
+    days = [marking(province, "A1-1", today(back)) for back in range(9)]
+    watcher = await asyncpg.connect(settings.database_url)
+    holder = system.transaction()
+    await holder.start()
+    await system.execute(
+        """INSERT INTO class_days (class_id, day, path, grade, expected, absent, late, on_leave, marked_by)
+           SELECT id, $2, path, grade, 1, 0, 0, 0, $3 FROM classes WHERE id = $1""",
+        province.ids["A1-1"],
+        date.fromisoformat(days[4]["date"]),
+        province.accounts["schoolA1"],
+    )
+    both = asyncio.gather(board.mark_all(*days), board.mark_all(*days[::-1]))
+    waiting = 0
+    async with asyncio.timeout(20):
+        while waiting < 2:
+            await asyncio.sleep(0.02)
+            waiting = await watcher.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    await holder.rollback()
+    await watcher.close()
+    keys = [result["error"] and result["error"]["key"] for results in await both for result in results]
+    assert (keys.count(None), keys.count("STALE")) == (9, 9)
 
 
 async def test_too_many_days_at_once_are_refused_whole(

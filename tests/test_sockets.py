@@ -25,7 +25,7 @@ SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": IMPORT, "varia
 
 @pytest.fixture(scope="module")
 async def address(settings: Settings) -> AsyncIterator[str]:
-    async with served(settings, watch_seconds=0.05) as (address, _):
+    async with served(settings, watch_seconds=0.05, document_share=1.0) as (address, _):
         yield address
 
 
