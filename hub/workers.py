@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from socket import socket
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from hub import head, wire
 from hub.app import build
@@ -27,8 +29,9 @@ _LOOK, _PAUSE, _GRACE = 0.2, 1.0, 8.0
 """Seconds between two looks at a worker of the queue, before a new one, and until one that should end is made to."""
 _SWITCH = 0.0005
 """Seconds after which a thread that compiles lets the loop go on: a tenth of what Python waits otherwise."""
-_PATIENCE = 60
-"""Seconds a worker may leave its supervisor without an answer, which a starting one on a busy machine does."""
+_PATIENCE, _FAREWELL = 60, 10
+"""Seconds a worker may leave its supervisor without an answer, as one that starts on a busy machine does;
+and has for the requests at work when it is told to end."""
 
 
 class Failed(Exception):
@@ -55,8 +58,7 @@ def _serve(settings: Settings) -> None:
         **wire.options(settings),
         server_header=False,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-        timeout_worker_healthcheck=_PATIENCE,
+        timeout_graceful_shutdown=_FAREWELL,
     )
     if not several:
         uvicorn.Server(config).run()
@@ -105,14 +107,53 @@ def _keep(settings: Settings, stop: threading.Event) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's, which also tells of a worker it had to replace, and ends with its terminal."""
+    """uvicorn's, but it waits for no worker's answer, and so not for one that ended when it was asked.
+
+    While uvicorn's waits, it hears no signal and replaces nobody. This one also ends with its terminal.
+    """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        self._asked: dict[Process, float] = {}
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have ended."""
-        before = {process.pid: process for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before.keys() - {process.pid for process in self.processes}:
-            log.warning("worker replaced", pid=pid, ended=before[pid].exitcode)
+        """Replace workers that have ended, or owe an answer for too long; stop when one cannot start."""
+        for at, process in enumerate(self.processes):
+            if process.process.is_alive() and self._answers(process):
+                continue
+            process.kill()
+            process.join()
+            self._asked.pop(process, None)
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            log.warning("worker replaced", pid=process.pid, ended=process.exitcode)
+            self.processes[at] = Process(self.config, self.sockets)
+            self.processes[at].start()
+
+    def _answers(self, process: Process) -> bool:
+        """Hear the answer if there is one, ask anew, and say whether one has come in time."""
+        now = time.monotonic()
+        try:
+            if process in self._asked and process.parent_conn.poll():
+                process.parent_conn.recv()
+                del self._asked[process]
+            if process not in self._asked:
+                process.parent_conn.send(b"ping")
+                self._asked[process] = now
+        except (OSError, EOFError):
+            return False
+        return now - self._asked[process] < _PATIENCE
+
+    def join_all(self) -> None:
+        """Wait for workers that were told to end, and kill who does not."""
+        until = time.monotonic() + _FAREWELL + _GRACE
+        for process in self.processes:
+            process.process.join(max(until - time.monotonic(), 0))
+            if process.process.is_alive():
+                log.warning("worker killed", pid=process.pid)
+                process.kill()
+                process.join()
 
     def handle_hup(self) -> None:
         """Stop: one process does so too when its terminal closes."""

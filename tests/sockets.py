@@ -13,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from tests import province
 from tests.province import Province
 
+PATIENCE = 30.0
+"""Seconds after which what should come is not waited for any more: many, as machines are busy."""
 IMPORT = "subscription($id: ID!) { importJob(id: $id) { id state total created school { code } } }"
 
 
@@ -25,12 +27,12 @@ class Client:
     async def say(self, kind: str, **more: Any) -> None:
         await self.connection.send(json.dumps({"type": kind, **more}))
 
-    async def hear(self, seconds: float = 5.0) -> Any:
+    async def hear(self, seconds: float = PATIENCE) -> Any:
         """The next message."""
         async with asyncio.timeout(seconds):
             return json.loads(await self.connection.recv())
 
-    async def end(self, seconds: float = 5.0) -> tuple[int | None, str]:
+    async def end(self, seconds: float = PATIENCE) -> tuple[int | None, str]:
         """The code and the reason of the close, whatever comes before it."""
         async with asyncio.timeout(seconds):
             try:
@@ -49,7 +51,7 @@ class Client:
     async def follow(self, job: int, id: str = "1", query: str = IMPORT) -> None:  # noqa: A002 -- the protocol's word
         await self.subscribe(id, query, variables={"id": f"import:{job}"})
 
-    async def next(self, id: str = "1", seconds: float = 5.0) -> Any:  # noqa: A002 -- the protocol's word
+    async def next(self, id: str = "1", seconds: float = PATIENCE) -> Any:  # noqa: A002 -- the protocol's word
         """The data of the next event, which went well."""
         message = await self.hear(seconds)
         assert (message["type"], message["id"]) == ("next", id), message

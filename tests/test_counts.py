@@ -264,7 +264,7 @@ async def test_a_record_found_while_its_pupil_moves_is_counted_where_the_pupil_i
     for what, connection in changes.values():
         change = connection.transaction()
         await change.start()
-        await asyncio.wait_for(write(connection, what, pupil), 5)
+        await asyncio.wait_for(write(connection, what, pupil), 30)
         begun.append(change)
         if 1 in folds:
             await fold(system)

@@ -67,7 +67,7 @@ async def test_those_who_say_nothing_leave_room_for_the_others(settings: Setting
             assert await third.end() == (1013, "Too many connections")
         for client in inside:
             await works(client)
-        await until(lambda: len(app.state.sockets.open) == 2, 5)
+        await until(lambda: len(app.state.sockets.open) == 2)
         async with entered(address, province.tokens["schoolA2"]) as late:
             await works(late)
 
@@ -120,7 +120,7 @@ async def test_who_does_not_read_is_cut_off_and_keeps_nothing(settings: Settings
                 begun = time.monotonic()
                 sending = asyncio.create_task(flood(client))
                 try:
-                    await until(lambda: len(app.state.sockets.open) == 1, 20)
+                    await until(lambda: len(app.state.sockets.open) == 1)
                     assert time.monotonic() - begun > 1
                     await works(other)
                 finally:
@@ -140,7 +140,7 @@ async def test_a_peer_that_does_not_answer_pings_is_let_go(settings: Settings, p
     async with served(settings, socket_ping=0.3, socket_patience=0.3) as (address, app):
         _, writer = await handshake(address)
         assert len(app.state.sockets.open) == 1
-        await until(lambda: not app.state.sockets.open, 5)
+        await until(lambda: not app.state.sockets.open)
         writer.close()
         async with entered(address, province.tokens["schoolA1"]) as client:
             await asyncio.sleep(1)
@@ -166,7 +166,7 @@ async def test_a_client_that_vanishes_leaves_nothing(settings: Settings, provinc
         await client.follow(job)
         await client.next()
         client.connection.transport.abort()
-        await until(lambda: not app.state.sockets.open and not len(app.state.hub.watch), 5)
+        await until(lambda: not app.state.sockets.open and not len(app.state.hub.watch))
 
 
 def resident() -> int:
@@ -210,8 +210,6 @@ async def test_a_hub_that_stops_says_so_at_once(settings: Settings, province: Pr
     async with entered(address, province.tokens["schoolA1"]) as client, opened(address) as silent:
         await client.follow(job)
         await client.next()
-        begun = time.monotonic()
         stopping = asyncio.create_task(hub.__aexit__(None, None, None))
         assert (await client.end())[0] == (await silent.end())[0] == 1012
         await stopping
-        assert time.monotonic() - begun < 3

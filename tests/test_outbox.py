@@ -208,6 +208,6 @@ async def test_a_follower_waits_for_more(settings: Settings, system: asyncpg.Con
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await system.execute(INSERT, "second", "{}")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await waiting).object == "second"
     await following.aclose()  # type: ignore[attr-defined]  # it is a generator

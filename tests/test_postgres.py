@@ -66,7 +66,7 @@ def make_cluster(folder: Path, **settings: str) -> Cluster:
 
 
 async def fetch(cluster: Cluster, statement: str, *values: object) -> object:
-    connection = await asyncpg.connect(cluster.url("postgres", "hub"), timeout=10)
+    connection = await asyncpg.connect(cluster.url("postgres", "hub"), timeout=60)
     try:
         return await connection.fetchval(statement, *values)
     finally:
@@ -252,7 +252,7 @@ async def test_stopping_does_not_wait_for_idle_clients(folder: Path) -> None:
     cluster = make_cluster(folder)
     cluster.start()
     connection = await asyncpg.connect(cluster.url("postgres", "hub"))
-    await asyncio.wait_for(asyncio.to_thread(cluster.stop), 10)
+    await asyncio.wait_for(asyncio.to_thread(cluster.stop), 60)
     connection.terminate()
 
 

@@ -143,9 +143,7 @@ async def test_whoever_says_nothing_is_sent_away(settings: Settings, province: P
     ):
         await chatty.say("ping")
         assert await chatty.hear() == {"type": "pong"}
-        begun = time.monotonic()
         assert await silent.end() == await chatty.end() == (4408, "Connection initialisation timeout")
-        assert time.monotonic() - begun < 2
         await known.say("ping")
         assert await known.hear() == {"type": "pong"}
 
@@ -372,6 +370,4 @@ async def test_signing_in_by_name_and_signing_out_ends_the_connection(
         async with entered(address, token) as client:
             bearer = {"authorization": f"Bearer {token}"}
             await http.post("/graphql", json={"query": "mutation { signOut { ok } }"}, headers=bearer)
-            begun = time.monotonic()
             assert await client.end() == (4401, "Unauthorized")
-            assert time.monotonic() - begun < 1.2

@@ -39,6 +39,9 @@ ROSTER, REGIONS, STUDENT, VIEWER = "本班花名册", "下级各地的学生总�
 PROBLEMS, CASES = "待处理的问题学籍与疑似学生", "在办业务与当前承办单位"
 OVERVIEW, ATTENDANCE = "辖区概览：人数、问题学籍、今日出勤", "本校今日出勤"
 
+PATIENCE = 30.0
+"""Seconds a page has, on a busy machine, to show what is looked for."""
+expect.set_options(timeout=PATIENCE * 1000)
 
 # The hub and the browser.
 
@@ -100,7 +103,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     await context.close()
 
