@@ -13,7 +13,7 @@ from hub.intake.line import Line, Odd, Value
 from hub.intake.markup import Markup, plain
 from hub.intake.shared import Looks
 
-_HEAD = re.compile(r'(?:\s*+<row [^<>/]*+/>)*+\s*+<row r="([0-9]{1,7})"[^<>/]*+>')
+_HEAD = re.compile(r'(?:\s*<row [^<>/]*/>)*\s*<row r="([0-9]{1,7})"[^<>/]*>')
 _TEXT = re.compile(r">([^<]+)<")
 _MARK = "\x01"
 _BLANK = r"/>|></c>|><v></v></c>|><is><t(?: [^<>/]*+)?></t></is></c>"

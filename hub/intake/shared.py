@@ -9,9 +9,9 @@ from hub.intake.line import Odd, Value
 from hub.intake.markup import Markup, plain, unescaped
 
 STRINGS, STYLES = "xl/sharedstrings.xml", "xl/styles.xml"
-_PLAIN = re.compile(r"(?:\s*+<si><t(?: [^<>/]*+)?>[^<]*+</t></si>)*+")
+_PLAIN = re.compile(r"<si><t(?: [^<>/]*+)?>[^<]*+</t></si>")
 _TEXT = re.compile(r"<t(?: [^<>/]*)?>([^<]*)<")
-_LOOK = re.compile(r"<rPr>(?:<[^<>/]*+/>)*+</rPr>")
+_LOOK = re.compile(r"<rPr>(?:<[^<>/]*/>)*</rPr>")
 _NEXT_RUN = re.compile(r"</t></r>\s*+<r><t(?: [^<>/]*+)?>")
 _DAYS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 """The numbers of the built-in looks of days and times, those of Chinese among them."""
@@ -42,7 +42,7 @@ class Strings(Markup[Value]):
     def _take(self, items: str) -> bool:
         if "<r>" in items:
             items = _NEXT_RUN.sub("", _LOOK.sub("", items)).replace("<si><r>", "<si>").replace("</r></si>", "</si>")
-        if _PLAIN.fullmatch(items) is None:
+        if _PLAIN.sub("", items).strip():
             return False
         texts = _TEXT.findall(items)
         if "&" in items:

@@ -16,7 +16,7 @@ from pupils import CLASSES, SCHOOL, SLOTS, make_row, make_workbook, rebuild
 from python_calamine import CalamineWorkbook
 
 from hub.errors import HubError
-from hub.intake import cells, container, grid, shared, sheet, template
+from hub.intake import cells, container, grid, markup, shared, sheet, template
 from hub.intake.container import Limits, Package
 from hub.intake.line import Odd
 
@@ -260,6 +260,24 @@ def test_a_sheet_that_is_not_well_formed_is_refused(broken):
     with pytest.raises(HubError) as caught:
         grid.read(rebuild(GOOD, {SHEET: broken}), Limits())
     assert caught.value.key == "FILE_UNREADABLE"
+
+
+@pytest.mark.parametrize("writer", ["openpyxl", pytest.param("LibreOffice", marks=soffice)])
+def test_rows_and_texts_of_the_usual_form_are_not_left_to_the_parser(tmp_path, monkeypatch, writer):
+    """Whatever Python reads them: a pattern that one of its releases does not match costs four times the seconds."""
+    many = make_workbook(*(make_row(at) for at in range(40)))
+    if writer == "LibreOffice":
+        many = converted(many, tmp_path, "xlsx")
+    parsed: list[str] = []
+    parse = markup.Markup._parse
+
+    def counted(self: markup.Markup, piece: str) -> None:
+        parsed.append(piece)
+        parse(self, piece)
+
+    monkeypatch.setattr(markup.Markup, "_parse", counted)
+    assert len(cells_of(many)) > 40 * 20
+    assert sum(piece.count("</row>") + piece.count("</si>") for piece in parsed) == 0
 
 
 def test_a_workbook_with_the_quirks_of_wps_is_read():
