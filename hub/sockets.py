@@ -267,6 +267,8 @@ class Connection:
         try:
             async with aclosing(schema.follow(query, wanted.variables, context, wanted.operation)) as results:
                 async for result in results:
+                    if context.reading is not None:
+                        self.hub.charge(context.reading, self.token, self.host)
                     yield await answered(context, result)
         finally:
             context.recognise(None, None)

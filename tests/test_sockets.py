@@ -337,6 +337,19 @@ async def test_new_documents_have_a_share_of_the_time(settings: Settings, provin
         assert len(app.state.hub.shares) == 1
 
 
+async def test_a_plan_that_a_subscription_is_the_first_to_need_is_charged_to_it(
+    settings: Settings, province: Province, system: asyncpg.Connection
+) -> None:
+    job = await make_import(system, province, state="APPLIED")
+    slow, tokens = served(settings, document_share=1e-6, document_burst=0.0), province.tokens
+    async with slow as (address, app):
+        for place, caller in enumerate(("countyA", "schoolA1"), 1):  # the document is new only once
+            async with entered(address, tokens[caller]) as client:
+                await client.follow(job)
+                assert (await client.next())["state"] == "APPLIED"
+            assert len(app.state.hub.shares) == place
+
+
 async def test_an_error_inside_shows_its_text_to_nobody(
     settings: Settings, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

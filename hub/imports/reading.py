@@ -1,5 +1,6 @@
 """Reading: a workbook's rows are checked in another process, judged as they come, and kept as proposals."""
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
@@ -32,12 +33,12 @@ async def read(job: Job, files: Files) -> None:
     data = await files.get(job.key)
     bench = Bench()
     done = 0
+    learning = asyncio.create_task(_learn(job, bench))
     try:
         async with aclosing(_examine(job, data, _begin(job))) as parts:
             async for part in parts:
+                await learning
                 async with job.writing() as connection:
-                    if not done:
-                        await bench.learn(connection, job.school.id)
                     done += part.total
                     await _keep(connection, job, bench, part)
                     await job.mark(connection, read=done, total=done + part.coming, weight=done + part.coming)
@@ -48,6 +49,8 @@ async def read(job: Job, files: Files) -> None:
         async with job.writing() as connection:
             await _drop(connection, job)
         raise
+    finally:
+        await asyncio.gather(learning, return_exceptions=True)
     async with job.writing() as connection:
         if job.row.whole:
             await proposals.keep(connection, job.id, bench.missing())
@@ -62,6 +65,11 @@ async def _begin(job: Job) -> dict[str, Any]:
             "class_numbers": await school.taught(connection, job.school.id),
             "first_grades": await school.first_grades(connection, job.school.id),
         }
+
+
+async def _learn(job: Job, bench: Bench) -> None:
+    async with job.writing() as connection:
+        await bench.learn(connection, job.school.id)
 
 
 async def _drop(connection: AsyncConnection, job: Job) -> None:
@@ -116,8 +124,7 @@ async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Check
 async def judge_again(job: Job) -> None:
     """Judge what is not applied yet anew, because the register has changed since; then decide as at first."""
     bench = Bench()
-    async with job.writing() as connection:
-        await bench.learn(connection, job.school.id)
+    await _learn(job, bench)
     after = 0
     while True:
         async with job.writing() as connection:

@@ -56,7 +56,7 @@ def _students(year: int) -> str:
 def _guardians() -> str:
     each = [
         f"""SELECT id, {place}, {", ".join(f"{position}_{column}" for column in GUARDIAN)}, present_address,
-                residence_code, {position}_relation IN ('51', '52') OR {place} = 1,
+                birthplace_code, {position}_relation IN ('51', '52') OR {place} = 1,
                 CASE WHEN {position}_id_number IS NOT NULL THEN '1' END, ethnic_group
             FROM staged WHERE {position}_name IS NOT NULL"""  # noqa: S608 -- constants
         for place, position in ((1, "first"), (2, "second"))
