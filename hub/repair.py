@@ -96,20 +96,20 @@ def _slips(number: str, born: str | None) -> Iterator[Slip]:
 
 def _wrong_or_swapped(number: str, plain: str) -> Iterator[Slip]:
     """One character replaced, the check equation leaving one choice for each place; or two neighbours swapped."""
-    values = [_CHARACTERS.find(character) for character in plain]
-    unreadable = [place for place, value in enumerate(values) if value < 0 or (value == 10 and place < 17)]
-    for place in unreadable:
-        values[place] = 0
-    lacking = _lacking(values)
+    read = [_CHARACTERS.find(character) for character in plain]
+    unreadable = [place for place, value in enumerate(read) if value < 0 or (value == 10 and place < 17)]
     if len(unreadable) < 2:
+        values = [0 if place in unreadable else value for place, value in enumerate(read)]
+        lacking = _lacking(values)
         for place in unreadable or range(18):
             meant = _CHARACTERS[(values[place] + lacking * _INVERSES[place]) % 11]
             usual = place in unreadable or number[place] != plain[place] or plain[place] + meant in _NEAR
             replaced = plain[:place] + meant + plain[place + 1 :]
             # Nothing else in the number contradicts another check character, so it is never crowded out.
             yield replaced, _TYPICAL if usual or place == 17 else _OTHER, -1 if place == 17 else place
+    lacking = _lacking(read)  # an X among the digits is read as such here: it may be the check character, swapped
     for place in range(17):
-        left, right = values[place], values[place + 1]
+        left, right = read[place], read[place + 1]
         if (right - left) * _WEIGHTS[place + 1] % 11 == lacking:  # the left of two neighbours weighs twice the right
             yield plain[:place] + plain[place + 1] + plain[place] + plain[place + 2 :], _STRONG, place
 

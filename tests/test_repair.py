@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from hub import identity, repair
@@ -73,6 +73,7 @@ def slips(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(slips(), st.booleans())
+@example(slip=("14042120050401503X", "1404212005040150X3"), told=False)
 def test_what_one_slip_spoilt_is_found_and_all_that_is_found_is_sound(slip, told):
     number, spoilt = slip
     assume(spoilt != number)
