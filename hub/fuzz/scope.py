@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.fuzz.ground import Type
+from hub.fuzz.ground import Coded, Leaf, Type
 from hub.fuzz.rights import Access, Rights
 from hub.fuzz.rows import Row, Rows, inside
 
@@ -66,3 +66,8 @@ class Scope:
     def access(self, noun: str, field: str, *, leased: bool = False) -> Access:
         """How the role sees a field."""
         return self.rights.access(self.who.role, noun, field, leased=leased)
+
+
+def shows(found: Leaf | Coded, access: Access) -> bool:
+    """Whether a role with this access sees anything of a field."""
+    return access == "read" or (access == "mask" and isinstance(found, Leaf) and found.mask is not None)
