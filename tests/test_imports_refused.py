@@ -13,9 +13,13 @@ import openpyxl
 import orjson
 import pytest
 from sqlalchemy import text
+from starlette.applications import Starlette
 
-from hub.imports import applying, reading
+from hub.db import Database
+from hub.imports import applying, asking, reading
 from hub.intake.sheet import COLUMNS
+from hub.line import Line
+from hub.worker import Worker
 from tests.desk import (
     BORN,
     IMPORT,
@@ -308,13 +312,42 @@ async def test_an_import_leaves_one_audit_entry_its_values_and_one_event(
     assert int(event["told"]) % 2**32 == int(written)
 
 
-async def test_the_same_file_five_times_at_once_is_one_import(desk: Desk, system: asyncpg.Connection) -> None:
+async def test_the_same_file_five_times_at_once_is_one_import(
+    desk: Desk, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = make_workbook(*(make_row(n) for n in range(1, 9)), make_nameless(9))
+    begun, start = asyncio.Barrier(5), asking.start
+
+    async def together(*given: Any, **named: Any) -> int:
+        found = await start(*given, **named)
+        await begun.wait()
+        return found
+
+    monkeypatch.setattr(asking, "start", together)
     answers = await asyncio.gather(*(desk.answer(data) for _ in range(5)))
     payloads = [answer["data"]["importWorkbook"] for answer in answers]
     assert list(map(counts, payloads)) == [(9, 9, 0, 0, 0)] * 5
     assert len({payload["import"]["id"] for payload in payloads}) == 1
     assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 9
+
+
+async def test_a_file_that_is_wrong_is_told_to_everybody_who_sends_it_at_once(
+    desk: Desk, system: asyncpg.Connection
+) -> None:
+    answers = await asyncio.gather(*(desk.answer(make_workbook()) for _ in range(5)))
+    assert [code_of(answer)[1] for answer in answers] == ["NO_ROWS"] * 5
+    assert await system.fetchval("SELECT count(*) FROM imports") == 0
+
+
+async def test_what_a_worker_finds_wrong_with_a_file_is_told_to_who_waits(
+    desk: Desk, system: asyncpg.Connection, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_line: Line, database: Database, _job: int) -> None:
+        await Worker(database, app.state.hub.files).drain()
+
+    monkeypatch.setattr(Line, "claim", late)
+    assert code_of(await desk.answer(make_workbook()))[1] == "NO_ROWS"
+    assert await system.fetchval("SELECT count(*) FROM imports") == 0
 
 
 async def test_of_five_imports_at_once_one_creates_and_the_others_find_nothing_new(

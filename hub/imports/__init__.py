@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from time import monotonic
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from hub import gate, line
 from hub.caller import Caller
@@ -65,13 +65,28 @@ async def apply(
 
     The import is a job like any other, but this process works on it at once, or waits while its school's turn is
     another's; after half a minute of that it is left to the workers. What is wrong with the file leaves no import
-    behind. Raises NotFound for a school out of reach,
-    Forbidden, BadInput and TooLarge for what is wrong with the file.
+    behind, whoever has found it. Raises NotFound for a school out of reach, Forbidden, BadInput and TooLarge for what
+    is wrong with the file.
     """
     request = Once(None, "importWorkbook", None)
-    found = await asking.start(
-        database, policy, caller, request, school_code=school_code, file_id=file_id, mode=mode, whole=whole
-    )
+    while True:
+        found = await asking.start(
+            database, policy, caller, request, school_code=school_code, file_id=file_id, mode=mode, whole=whole
+        )
+        await _work(database, policy, caller, files, found, progress)
+        done = await _done(database, caller, found)
+        if done is not None:  # or else somebody of the same file was told what is wrong with it
+            break
+    if done.state == ImportState.FAILED:
+        await _forget(database, Import.id == found, Import.state == ImportState.FAILED)
+        raise done.notes[-1]
+    return done
+
+
+async def _work(
+    database: Database, policy: Policy, caller: Caller, files: Files, found: int, progress: Progress
+) -> None:
+    """Work on an import, or wait while others do."""
     deadline = monotonic() + PATIENCE
     while await _stands(database, caller, found):
         claimed = await queue.LINE.claim(database, found)
@@ -88,7 +103,6 @@ async def apply(
         except BaseException as error:
             await _break_off(database, found, claim, row.attempts, error)
             raise
-    return await _done(database, caller, found)
 
 
 async def carry_on(database: Database, policy: Policy, files: Files, import_id: int) -> None:
@@ -108,18 +122,24 @@ async def _stands(database: Database, caller: Caller, found: int) -> bool:
 
 async def _break_off(database: Database, found: int, claim: str, attempts: int, error: BaseException) -> None:
     """Leave nothing of an import that wrote nothing; one that did goes on as a job."""
-    async with database.system.begin() as connection:
-        gone = delete(Import).where(Import.id == found, Import.claim == claim, Import.written == 0)
-        if (await connection.execute(gone)).rowcount:
-            return
+    if await _forget(database, Import.id == found, Import.claim == claim):
+        return
     if isinstance(error, Exception) and not isinstance(error, HubError):
         await running.finish(database, found, claim, attempts, error)
 
 
-async def _done(database: Database, caller: Caller, found: int) -> Done:
+async def _forget(database: Database, *which: ColumnElement[bool]) -> bool:
+    """Whether an import was there that had written nothing, and is gone."""
+    async with database.system.begin() as connection:
+        return bool((await connection.execute(delete(Import).where(*which, Import.written == 0))).rowcount)
+
+
+async def _done(database: Database, caller: Caller, found: int) -> Done | None:
     async with database.app.begin() as connection:
         await gate.scope(connection, caller)
-        row = (await connection.execute(select(Import.__table__).where(Import.id == found))).one()
+        row = (await connection.execute(select(Import.__table__).where(Import.id == found))).one_or_none()
+        if row is None:
+            return None
         findings = await proposals.findings(connection, found)
     counts = {name: getattr(row, name) for name in ("total", "created", "updated", "unchanged", "rejected")}
     faults = [fault for _, faults, _, _ in findings for fault in faults]
