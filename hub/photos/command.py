@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import files, gate
@@ -29,7 +29,7 @@ its place in the queue and how many seconds it will take.
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one archive: its counts, and the lines of the files that were not simply taken."""
+    """What became of one archive: its counts, what is wrong with the whole of it, and with the files not taken."""
 
     name: str
     counts: Any
@@ -98,10 +98,19 @@ async def _bring(seat: Seat, path: Path, school: str, follow: Follow, wait: Foll
 
 async def _report(connection: AsyncConnection, name: str, found: int) -> Report:
     counts = await connection.execute(select(PhotoImport.__table__).where(PhotoImport.id == found))
-    lines = select(PhotoEntry.__table__).where(PhotoEntry.import_id == found, PhotoEntry.code.is_not(None))
-    told = (await connection.execute(lines.order_by(PhotoEntry.ordinal))).all()
     # Strays are counted; a name for each would hide what matters.
-    return Report(name, counts.one(), [line for line in told if line.outcome != PhotoOutcome.IGNORED])
+    lines = select(*_told_of(PhotoEntry, PhotoEntry.name)).where(
+        PhotoEntry.import_id == found, PhotoEntry.code.is_not(None), PhotoEntry.outcome != PhotoOutcome.IGNORED
+    )
+    whole = select(*_told_of(PhotoImport, literal(name).label("name"))).where(
+        PhotoImport.id == found, PhotoImport.code.is_not(None)
+    )
+    told = [*await connection.execute(whole), *await connection.execute(lines.order_by(PhotoEntry.ordinal))]
+    return Report(name, counts.one(), told)
+
+
+def _told_of(table: Any, name: Any) -> list[Any]:
+    return [name, table.code, table.message, table.remedy, table.message_en, table.remedy_en]
 
 
 async def _parts(path: Path) -> AsyncIterator[bytes]:

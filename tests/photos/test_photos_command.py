@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import asyncpg
+import pytest
 
-from hub import passwords
+from hub import passwords, worker
+from hub.db import Database
+from hub.line import Line
+from hub.photos import command
 from hub.settings import Settings
 from tests.desk import SCHOOL
 from tests.photos.pictures import make_jpeg, make_zip
@@ -56,3 +60,20 @@ async def test_what_cannot_be_brought_in_is_told_in_a_sentence(
         code, said = run(settings, tmp_path, "photos", *words, *by)
         assert (code, told in said) == (1, True), said
     assert await system.fetchval("SELECT count(*) FROM photo_imports") == 0
+
+
+async def test_what_a_worker_finds_wrong_with_an_archive_is_told_to_who_waits(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_line: Line, _database: Database, _job: int) -> None:
+        async with worker.employed(settings) as employed:
+            await employed.drain()
+
+    monkeypatch.setattr(Line, "claim_in_turn", late)
+    grants = [("school_administrator", province.paths["A1"])]
+    await make_caller(system, province, "clerk", grants, password_hash=await passwords.make(PASSWORD))
+    (tmp_path / "x.zip").write_bytes(b"nothing")
+    told = (settings, [tmp_path / "x.zip"], SCHOOL, "clerk", PASSWORD, lambda *_: None, lambda *_: None)
+    (report,) = await command.run(*told)
+    (said,) = report.told("en")
+    assert "neither a zip of photos nor a JPEG" in said
