@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import clock
 from hub.caller import Account, Caller
@@ -57,6 +58,9 @@ class Line:
         this = f"SELECT i.id FROM {table} i WHERE i.id = :id AND {free} FOR UPDATE"  # noqa: S608 -- likewise
         turn = f"SELECT first.id FROM ({first}) AS first WHERE first.id = :id"  # noqa: S608 -- likewise
         self._this, self._turn = text(claim.format(this)), text(claim.format(turn))
+        self._alone = text(
+            f"SELECT pg_advisory_xact_lock(hashtextextended('{table}', school_id)) FROM {table} WHERE id = :id"  # noqa: S608 -- likewise
+        )
 
     async def claim_next(self, database: Database, most: int) -> Any:
         """Claim the next job of at most so many rows: the claim, and its id, acting account, role, path, attempts.
@@ -68,6 +72,11 @@ class Line:
     async def claim(self, database: Database, job: int) -> Any:
         """Claim one job if it is its school's turn; None if it is not, or somebody else has it."""
         return await _claim(database, self._this, id=job)
+
+    async def seize(self, connection: AsyncConnection, job: int) -> Any:
+        """Claim one job as `claim` does, in the transaction that makes it: nobody can be sooner."""
+        await connection.execute(self._alone, {"id": job})  # of two of a school that are being made one is first
+        return await _take(connection, self._this, id=job)
 
     async def claim_in_turn(self, database: Database, job: int) -> Any:
         """Claim one job if it is the next of all; None if it is not, or somebody else has it."""
@@ -125,9 +134,13 @@ class Line:
 
 
 async def _claim(database: Database, query: Any, **asked: Any) -> Any:
-    claim = secrets.token_hex(8)
     async with database.system.begin() as connection:
-        row = (await connection.execute(query, {"claim": claim, **asked})).one_or_none()
+        return await _take(connection, query, **asked)
+
+
+async def _take(connection: AsyncConnection, query: Any, **asked: Any) -> Any:
+    claim = secrets.token_hex(8)
+    row = (await connection.execute(query, {"claim": claim, **asked})).one_or_none()
     return None if row is None else (claim, row)
 
 

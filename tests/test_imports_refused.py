@@ -13,13 +13,14 @@ import openpyxl
 import orjson
 import pytest
 from sqlalchemy import text
-from starlette.applications import Starlette
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import worker
 from hub.db import Database
 from hub.imports import applying, asking, reading
 from hub.intake.sheet import COLUMNS
 from hub.line import Line
-from hub.worker import Worker
+from hub.settings import Settings
 from tests.desk import (
     BORN,
     IMPORT,
@@ -339,12 +340,33 @@ async def test_a_file_that_is_wrong_is_told_to_everybody_who_sends_it_at_once(
     assert await system.fetchval("SELECT count(*) FROM imports") == 0
 
 
-async def test_what_a_worker_finds_wrong_with_a_file_is_told_to_who_waits(
-    desk: Desk, system: asyncpg.Connection, app: Starlette, monkeypatch: pytest.MonkeyPatch
+async def test_a_worker_leaves_an_import_to_who_waits_for_it(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def late(_line: Line, database: Database, _job: int) -> None:
-        await Worker(database, app.state.hub.files).drain()
+    start, worked = asking.start, []
 
+    async def watched(*given: Any, **named: Any) -> int:
+        found = await start(*given, **named)
+        async with worker.employed(settings) as employed:
+            worked.append(await employed.drain())
+        return found
+
+    monkeypatch.setattr(asking, "start", watched)
+    assert counts(await desk.bring(make_row(1))) == (1, 1, 0, 0, 0)
+    assert worked == [0]
+
+
+async def test_what_a_worker_finds_wrong_with_a_file_is_told_to_who_waits(
+    desk: Desk, system: asyncpg.Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_line: Line, _database: Database, _job: int) -> None:
+        async with worker.employed(settings) as employed:
+            await employed.drain()
+
+    async def never(_line: Line, _connection: AsyncConnection, _job: int) -> None:
+        pass
+
+    monkeypatch.setattr(Line, "seize", never)
     monkeypatch.setattr(Line, "claim", late)
     assert code_of(await desk.answer(make_workbook()))[1] == "NO_ROWS"
     assert await system.fetchval("SELECT count(*) FROM imports") == 0

@@ -7,8 +7,10 @@ them, `undoing` takes them back, `queue` is their line, `running` goes from one 
 import asyncio
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import gate, line
 from hub.caller import Caller
@@ -69,11 +71,16 @@ async def apply(
     is wrong with the file.
     """
     request = Once(None, "importWorkbook", None)
+    wanted: dict[str, Any] = {"school_code": school_code, "file_id": file_id, "mode": mode, "whole": whole}
+    claimed: Any = None
+
+    async def seize(connection: AsyncConnection, found: int) -> None:
+        nonlocal claimed
+        claimed = await queue.LINE.seize(connection, found)
+
     while True:
-        found = await asking.start(
-            database, policy, caller, request, school_code=school_code, file_id=file_id, mode=mode, whole=whole
-        )
-        await _work(database, policy, caller, files, found, progress)
+        found = await asking.start(database, policy, caller, request, **wanted, then=seize)
+        await _work(database, policy, caller, files, found, claimed, progress)
         done = await _done(database, caller, found)
         if done is not None:  # or else somebody of the same file was told what is wrong with it
             break
@@ -84,18 +91,18 @@ async def apply(
 
 
 async def _work(
-    database: Database, policy: Policy, caller: Caller, files: Files, found: int, progress: Progress
+    database: Database, policy: Policy, caller: Caller, files: Files, found: int, claimed: Any, progress: Progress
 ) -> None:
-    """Work on an import, or wait while others do."""
+    """Work on an import once it is claimed, or wait while others do."""
     deadline = monotonic() + PATIENCE
-    while await _stands(database, caller, found):
-        claimed = await queue.LINE.claim(database, found)
+    while claimed is not None or await _stands(database, caller, found):
+        claimed = claimed or await queue.LINE.claim(database, found)
         if claimed is None:
             if monotonic() > deadline:
                 break
             await asyncio.sleep(_LOOK_AGAIN)
             continue
-        claim, row = claimed
+        (claim, row), claimed = claimed, None
         try:
             await running.run(database, policy, files, caller, found, claim, progress, _ABREAST)
         except Lost:

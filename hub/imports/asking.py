@@ -32,10 +32,12 @@ async def start(
     file_id: int,
     mode: ImportMode = ImportMode.SOUND_ROWS,
     whole: bool = False,
+    then: Callable[[AsyncConnection, int], Awaitable[None]] | None = None,
 ) -> int:
     """Queue a workbook of one school; the import's id. The same bytes that are under way already are the same import.
 
-    Raises NotFound for a school or a file out of the caller's reach, Forbidden.
+    `then` is done with it in the same transaction. Raises NotFound for a school or a file out of the caller's reach,
+    Forbidden.
     """
     query = select(School.id, School.code, School.path).where(School.code == school_code)
     school = await schools.visible(database, caller, "student:import", query)
@@ -44,7 +46,10 @@ async def start(
         async def deed() -> list[Any]:
             return [await _queue(connection, caller, school, file_id, mode, whole=whole)]
 
-        return int((await gate.once(connection, caller, request, deed))[0])
+        found = int((await gate.once(connection, caller, request, deed))[0])
+        if then is not None:
+            await then(connection, found)
+        return found
 
 
 async def _queue(
