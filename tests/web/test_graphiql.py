@@ -473,6 +473,29 @@ async def test_the_downloaded_template_filled_and_uploaded_is_taken_once(page: P
     await expect(page.locator(".counts")).to_have_text("总行数1新增0更新0未变1退回0")
 
 
+async def test_a_workbook_of_pupils_of_another_school_waits_for_a_leader_and_says_so(page: Page, demo: Demo) -> None:
+    school = demo.log_ins["school_administrator"]["place"]
+    await sign_in(page, demo, "school_administrator")
+    number = await class_number(page)
+    connection = await asyncpg.connect(Cluster(demo.home / "postgres").url("postgres", "hub"))
+    known = await connection.fetch(
+        """SELECT name, sex, id_number, to_char(birth_date, 'YYYYMMDD') AS born FROM students
+           WHERE id_number IS NOT NULL AND school_id <> (SELECT id FROM schools WHERE code = $1) AND grade = 1
+           ORDER BY id LIMIT 12""",
+        school,
+    )
+    rows = [
+        make_pupil(place, school, number, name=one["name"], id_number=one["id_number"], birth_date=one["born"])
+        | {"sex": "男" if one["sex"] == "MALE" else "女"}
+        for place, one in enumerate(known)
+    ]
+    await upload(page, make_workbook(school, number, *rows))
+    await expect(page.locator(".counts")).to_have_text("总行数12新增12更新0未变0退回0")
+    await expect(page.locator(".verdict")).to_contain_text("须由学校领导确认后才会入库")
+    await expect(page.locator(".clean")).to_have_count(0)
+    await connection.close()
+
+
 async def test_an_import_is_followed_in_the_editor_until_it_is_finished(page: Page, demo: Demo) -> None:
     school = demo.log_ins["school_administrator"]["place"]
     await sign_in(page, demo, "school_administrator")

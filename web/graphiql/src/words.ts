@@ -35,8 +35,12 @@ const zh = {
   unchanged: "未变",
   rejected: "退回",
   clean: "✓ 全部行均无误，已入库。",
-  APPLIED: "正确的行已入库；下列行没有入库，请在原工作簿中改好后重新上传整份文件。",
-  REFUSED: "没有一行可以入库，学籍库没有任何变化。请按下表修改后重新上传。",
+  verdict: (state: string) =>
+    ({
+      APPLIED: "正确的行已入库；下列行没有入库，请在原工作簿中改好后重新上传整份文件。",
+      REFUSED: "没有一行可以入库，学籍库没有任何变化。请按下表修改后重新上传。",
+      HELD: "疑似已有学籍的学生过多，整批尚未入库，须由学校领导确认后才会入库。请先核对下列各行。",
+    })[state] ?? "系统繁忙，本批仍在排队，尚未全部入库。请稍后再次上传同一文件查看结果。",
   notAllowed: "您的角色不能导入工作簿；导入由学校学籍管理员办理。",
   faults: "需要修改的单元格",
   warnings: "请留意的单元格，所在行不因此退回",
@@ -89,8 +93,13 @@ const en: typeof zh = {
   unchanged: "Unchanged",
   rejected: "Rejected",
   clean: "✓ Every row is in order and stored.",
-  APPLIED: "The good rows are stored; the rows below are not. Correct them in your workbook and upload it again.",
-  REFUSED: "No row could be stored and nothing has changed. Correct the rows below and upload again.",
+  verdict: (state) =>
+    ({
+      APPLIED: "The good rows are stored; the rows below are not. Correct them in your workbook and upload it again.",
+      REFUSED: "No row could be stored and nothing has changed. Correct the rows below and upload again.",
+      HELD: "Too many of these pupils seem to be on record already: nothing is stored until a leader of the school confirms. Check the rows below first.",
+    })[state] ??
+    "The system is busy: this workbook is still in line and not all stored. Upload the same file again later to see what became of it.",
   notAllowed: "Your role may not import a workbook; the school's status administrator does that.",
   faults: "Cells to correct",
   warnings: "Cells to look at; they keep no row out",

@@ -14,7 +14,7 @@ type Fault = {
   suggestions: string[];
 };
 type Counts = { total: number; created: number; updated: number; unchanged: number; rejected: number };
-type Outcome = { import: Counts & { id: string; state: "APPLIED" | "REFUSED" }; faults: Fault[]; warnings: Fault[] };
+type Outcome = { import: Counts & { id: string; state: string }; faults: Fault[]; warnings: Fault[] };
 type WorkbookProps = {
   words: Words;
   caller: Caller;
@@ -132,6 +132,7 @@ type ResultProps = { words: Words; outcome: Outcome & { file: string }; busy: bo
 function Result({ words, outcome, busy, fetchReturn }: ResultProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const { faults, warnings, file } = outcome;
+  const clean = outcome.import.state === "APPLIED" && faults.length === 0;
   useEffect(() => heading.current?.focus(), [outcome]);
 
   return (
@@ -160,9 +161,7 @@ function Result({ words, outcome, busy, fetchReturn }: ResultProps) {
           </div>
         ))}
       </dl>
-      <p className={faults.length === 0 ? "clean" : "verdict"}>
-        {faults.length === 0 ? words.clean : words[outcome.import.state]}
-      </p>
+      <p className={clean ? "clean" : "verdict"}>{clean ? words.clean : words.verdict(outcome.import.state)}</p>
       {faults.length > 0 && <Faults words={words} title={words.faults} faults={faults} />}
       {warnings.length > 0 && <Faults words={words} title={words.warnings} faults={warnings} />}
     </div>
