@@ -222,13 +222,18 @@ def undo_(
     from hub.imports import command as intake
 
     with database() as settings:
-        state = asyncio.run(intake.undo(settings, number, username, password))
-    console.print(f"批次 import {number}: {state}")
+        done = asyncio.run(intake.undo(settings, number, username, password))
+    console.print(f"批次 import {number}: {done.state}；已撤销 taken back {done.back}，保留 kept {len(done.kept)}")
+    for row in done.kept:
+        console.print(
+            f"  第 {row.number} 行 row {row.number} {row.name}: 导入后又有修改 edited since: {', '.join(row.later)}",
+            markup=False,
+        )
 
 
 @app.command(name="approve")
 def approve_(school: School, username: Username, password: Password) -> None:
-    """审核照片 A leader approves all photos that wait in a school; the browser approves or refuses them one by one."""
+    """审核照片 A leader approves all photos that wait in a school; `reviewPhotos` approves or refuses one by one."""
     from hub.photos import command as photos
 
     with database() as settings:

@@ -82,9 +82,9 @@ async def create(
             place = await _place(connection, class_id)
             held = await _held(connection, database, place, place.grade)
             values, members, odd = _new(place, held, {**typed, **_members(family)})
-            known = pupils.recognise(await pupils.like(connection, place.school_id, values), values)
-            if known is not None:
-                raise Conflict("PUPIL_ON_RECORD", details={"student": f"student:{known['id']}"})
+            known = (await pupils.like(connection, place.school_id, values)).find(values)
+            if known:
+                raise Conflict("PUPIL_ON_RECORD", details={"student": f"student:{known[0]['id']}"})
             warned = await foresee(connection, [values])
             row = await _insert(connection, place, values, members)
             await gate.record(

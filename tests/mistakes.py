@@ -20,6 +20,7 @@ NOT_OF_A_SHEET = {
     "BAD_CLASS_NUMBER": "stands on the sheet of classes",
     "BAD_GRADES": "stands on the sheet of classes",
     "BAD_SCHOOL_YEAR": "stands on the sheet of classes",
+    "SEVERAL_ON_RECORD": "is a matter of who is on record, see test_imports",
     "ALLOWANCE_OF_DAY_PUPIL": "is law until August 2019 only",
 }
 """The rules that no row of pupils can break today, each with its reason."""

@@ -146,7 +146,8 @@ async def test_a_clerks_day_goes_from_return_to_undoing_and_a_leader_approves(
     code, said = run(settings, tmp_path, "approve", "--school", "2114000001", *leader)
     assert (code, "approved: 1" in said) == (0, True), said
     code, said = run(settings, tmp_path, "undo", held, *clerk)
-    assert (code, "UNDONE" in said) == (0, True), said
+    assert (code, "UNDONE；已撤销 taken back 1，保留 kept 1" in said) == (0, True), said
+    assert make_row(1)["name"] in said
     left = await system.fetch("SELECT id_number FROM students WHERE present_address = '并州路1号'")
     assert [row[0] for row in left] == [make_id(1)], "who has a photo stays"
 

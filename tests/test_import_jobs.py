@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import httpx
 import orjson
 import pytest
 
@@ -16,6 +17,7 @@ from hub.settings import Settings
 from hub.worker import Worker
 from tests.conftest import Ask
 from tests.desk import SCHOOL, Desk, code_of, dump, make_id, make_nameless, make_row, make_workbook, upload
+from tests.photos.pictures import PhotoDesk
 from tests.province import SCHOOLS, Province, make_caller, make_day, make_student
 
 START = """mutation($file: ID!, $school: String!, $mode: ImportMode! = SOUND_ROWS, $whole: Boolean! = false) {
@@ -336,6 +338,41 @@ async def test_a_pupil_with_attendance_is_not_taken_back(
     job = await jobs.job(job["id"])
     assert [(row["number"], row["undone"]) for row in job["rows"]["nodes"]] == [(2, "KEPT"), (3, "UNDONE")]
     assert await system.fetchval("SELECT count(*) FROM students WHERE id = $1", pupil["id"]) == 1
+
+
+async def test_a_pupil_whose_photo_was_refused_is_taken_back_and_the_report_names_nobody(
+    jobs: Jobs, http: httpx.AsyncClient, ask: Ask, province: Province, system: asyncpg.Connection
+) -> None:
+    job = await jobs.run(make_row(1))
+    told = await PhotoDesk(http, ask, province).bring({f"{make_id(1)}.jpg": b"no picture"})
+    (line,) = told["entries"]["nodes"]
+    assert (line["outcome"], line["student"]["name"]) == ("REFUSED", make_row(1)["name"])
+    await jobs.do("undoImport", job["id"])
+    await jobs.worker.drain()
+    job = await jobs.job(job["id"])
+    assert (job["state"], job["kept"]) == ("UNDONE", 0)
+    assert await system.fetchval("SELECT count(*) FROM students WHERE name = $1", make_row(1)["name"]) == 0
+    assert await system.fetchval("SELECT array_agg(student_id) FROM photo_entries") == [None]
+
+
+async def test_taking_pupils_back_knows_every_table_that_speaks_of_pupils(system: asyncpg.Connection) -> None:
+    speaking = await system.fetch(
+        "SELECT DISTINCT conrelid::regclass::text AS t FROM pg_constraint WHERE confrelid = 'students'::regclass"
+    )
+    source = await system.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'undo_created'")
+    assert [row["t"] for row in speaking if f" {row['t']} " not in source] == []
+
+
+async def test_an_undoing_that_broke_off_can_be_asked_for_again(jobs: Jobs, system: asyncpg.Connection) -> None:
+    job = await jobs.run(make_row(1))
+    await system.execute(
+        'UPDATE imports SET state = \'FAILED\', failure = \'{"key": "IMPORT_BROKE_OFF", "values": {}}\''
+    )
+    await jobs.do("undoImport", job["id"])
+    await jobs.worker.drain()
+    job = await jobs.job(job["id"])
+    assert (job["state"], job["kept"]) == ("UNDONE", 0)
+    assert await system.fetchval("SELECT failure FROM imports") is None
 
 
 async def test_an_import_that_wrote_nothing_has_nothing_to_take_back(jobs: Jobs, system: asyncpg.Connection) -> None:

@@ -211,6 +211,50 @@ async def test_a_number_that_a_row_lacks_is_key_data_not_a_second_pupil(desk: De
     assert [fault["column"] for fault in payload["faults"]] == ["I", "M"]
 
 
+async def make_namesakes(desk: Desk, system: asyncpg.Connection, *rows: dict[str, str]) -> list[dict[str, str]]:
+    """Pupils of the school who are the same by name, sex and birth date, none of them with a number: their rows."""
+    assert counts(await desk.bring(*rows))[1] == len(rows)
+    first, *others = [row["name"] for row in rows]
+    await system.execute(
+        """UPDATE students s SET name = f.name, sex = f.sex, birth_date = f.birth_date FROM students f
+           WHERE f.name = $1 AND s.name = ANY ($2)""",
+        first,
+        others,
+    )
+    person = {slot: rows[0][slot] for slot in ("name", "sex", "birth_date")}
+    return [row | person for row in rows]
+
+
+async def test_of_namesakes_each_row_means_the_one_of_its_class(desk: Desk, system: asyncpg.Connection) -> None:
+    rows = await make_namesakes(desk, system, make_nameless(1), make_nameless(2, class_number="2000002"))
+    assert counts(await desk.bring(*rows)) == (2, 0, 0, 2, 0)
+    assert counts(await desk.bring(*reversed(rows))) == (2, 0, 0, 2, 0)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_of_namesakes_of_a_class_a_row_means_the_one_of_its_number_in_it(
+    desk: Desk, system: asyncpg.Connection, place: int
+) -> None:
+    numbered = [make_nameless(at + 1, number_in_class=f"0{at + 1}") for at in range(2)]
+    rows = await make_namesakes(desk, system, *numbered)
+    assert counts(await desk.bring(rows[place] | {"phone": "13700000000"})) == (1, 0, 1, 0, 0)
+    changed = await system.fetch("SELECT number_in_class FROM students WHERE phone = '13700000000'")
+    assert [row["number_in_class"] for row in changed] == [f"0{place + 1}"]
+
+
+async def test_a_row_that_may_mean_several_pupils_is_refused(desk: Desk, system: asyncpg.Connection) -> None:
+    rows = await make_namesakes(desk, system, make_nameless(1), make_nameless(2))
+    before = await dump(system)
+    payload = await desk.bring(rows[0] | {"phone": "13700000000"})
+    assert counts(payload) == (1, 0, 0, 0, 1)
+    assert [(f["column"], f["code"]) for f in payload["faults"]] == [("B", "SEVERAL_ON_RECORD")]
+    assert "2" in payload["faults"][0]["message"]
+    after = await dump(system)
+    assert {table: after[table] for table in ("students", "guardians")} == {
+        table: before[table] for table in ("students", "guardians")
+    }
+
+
 async def test_namesakes_with_numbers_of_their_own_are_two_pupils(desk: Desk) -> None:
     rows = [make_row(1, name="王同名"), make_row(2, name="王同名")]
     assert counts(await desk.bring(*rows)) == (2, 2, 0, 0, 0)

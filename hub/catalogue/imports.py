@@ -33,10 +33,10 @@ IMPORTS: dict[str, Message] = {
     ),
     "IMPORT_BROKE_OFF": Message(
         "INTERNAL",
-        "导入多次中断，已停止；已写入的部分保持有效。",
-        "The import broke off several times and was stopped; what it had written stands.",
-        "请重新上传同一文件，已写入的行不会重复；如再次中断，请联系技术支持。",
-        "Upload the same file again, no row is written twice; if it breaks off again, ask for support.",
+        "导入或撤销多次中断，已停止；已写入的部分保持有效。",
+        "The import, or its undoing, broke off several times and was stopped; what stands of it stands.",
+        "导入的，请重新上传同一文件，已写入的行不会重复；撤销的，请再次撤销；如再次中断，请联系技术支持。",
+        "Upload the same file again, no row is written twice, or undo again; if it breaks off again, ask for support.",
     ),
     "IMPORT_HELD_DUPLICATES": Message(
         "CONFLICT",

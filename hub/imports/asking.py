@@ -136,18 +136,21 @@ async def cancel(database: Database, policy: Policy, caller: Caller, request: On
 
 
 async def undo(database: Database, policy: Policy, caller: Caller, request: Once, import_id: int) -> int:
-    """Queue the undoing of an import. Raises Conflict IMPORT_STATE where nothing of it is in the register."""
+    """Queue the undoing of an import, also of one that broke off.
+
+    Raises Conflict IMPORT_STATE, or IMPORT_WROTE_NOTHING where nothing of it is in the register.
+    """
 
     async def change(connection: AsyncConnection, row: Any) -> None:
-        _must_be(row, ImportState.APPLIED)
+        _must_be(row, ImportState.APPLIED, ImportState.FAILED)
         if not row.written:
             raise Conflict("IMPORT_WROTE_NOTHING")
         rows = select(ImportRow.number).where(ImportRow.import_id == row.id).limit(1)
         if (await connection.execute(rows)).scalar() is None:
             raise Conflict("IMPORT_EXPIRED")
-        me, undoing = caller.account.id, ImportState.UNDOING
-        values = {"undone_by": me, "acting_id": me, "role": caller.role, "ended_at": None, "attempts": 0}
-        await _set(connection, row, state=undoing, **values)
+        me, anew = caller.account.id, {"ended_at": None, "attempts": 0, "failure": None}
+        values = {"undone_by": me, "acting_id": me, "role": caller.role}
+        await _set(connection, row, state=ImportState.UNDOING, **values, **anew)
 
     return await _change(database, policy, caller, request, import_id, Action.DELETE, change)
 

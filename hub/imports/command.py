@@ -1,8 +1,10 @@
 """`hub import`, `hub confirm` and `hub undo`: what a clerk and a leader do in the browser, from the command line."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -10,10 +12,10 @@ from hub import files, gate, imports
 from hub.errors import Language
 from hub.gate import Once
 from hub.imports import asking, returning
-from hub.models import Import
+from hub.models import Import, ImportRow
 from hub.seat import Seat, taken
 from hub.settings import Settings
-from hub.terms import ImportMode, ImportState
+from hub.terms import ImportMode, ImportState, Undoing
 
 _PART = 1 << 20
 
@@ -59,11 +61,28 @@ async def confirm(settings: Settings, import_id: int, username: str, password: s
         return await _carry_on(seat, import_id)
 
 
-async def undo(settings: Settings, import_id: int, username: str, password: str) -> ImportState:
-    """Take back what an import wrote; how it stands then."""
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """How an undone import stands: how many rows are taken back, and those kept, with what was edited since."""
+
+    state: ImportState
+    back: int
+    kept: Sequence[Any]
+
+
+async def undo(settings: Settings, import_id: int, username: str, password: str) -> Undone:
+    """Take back what an import wrote; what became of its rows."""
+    kept = select(ImportRow.number, ImportRow.name, ImportRow.later).where(
+        ImportRow.import_id == import_id, ImportRow.undone == Undoing.KEPT
+    )
     async with taken(settings, username, password) as seat:
         await asking.undo(seat.database, seat.policy, seat.caller, Once(None, "undoImport", None), import_id)
-        return await _carry_on(seat, import_id)
+        state = await _carry_on(seat, import_id)
+        async with seat.database.app.begin() as connection:
+            await gate.scope(connection, seat.caller)
+            row = (await connection.execute(select(Import.written, Import.kept).where(Import.id == import_id))).one()
+            rows = (await connection.execute(kept.order_by(ImportRow.number))).all()
+        return Undone(state, row.written - row.kept if state == ImportState.UNDONE else 0, rows)
 
 
 async def _carry_on(seat: Seat, import_id: int) -> ImportState:

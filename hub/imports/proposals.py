@@ -126,6 +126,18 @@ async def take(connection: AsyncConnection, import_id: int, after: int, many: in
     return [_taken(*row) for row in found]
 
 
+async def written(connection: AsyncConnection, import_id: int) -> dict[int, int]:
+    """The pupils whom an import has written, each with the row."""
+    found = await connection.execute(
+        text(
+            """SELECT r.student_id, r.number FROM import_rows r JOIN imports i ON i.id = r.import_id
+               WHERE r.import_id = :import AND r.verdict IN ('CREATE', 'UPDATE') AND r.number::integer <@ i.applied"""
+        ),
+        {"import": import_id},
+    )
+    return {row.student_id: row.number for row in found}
+
+
 async def meant(connection: AsyncConnection, school_id: int, tokens: Mapping[int, str]) -> dict[int, int]:
     """The pupils that the rows of a return meant when they were judged, by row; of another school's import none."""
     earlier = {row: found.groups() for row, token in tokens.items() if (found := _TOKEN.fullmatch(token))}

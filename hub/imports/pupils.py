@@ -1,7 +1,8 @@
 """Whom a row means: a school's pupils as rows recognise them, and what differs between a row and a record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import text
@@ -18,7 +19,7 @@ MEMBER = tuple(column.key for column in COLUMNS if column.member == 1)
 FAMILY = "family"
 """What changes are called that are a family member's."""
 
-_RECOGNISED = ("id", "name", "sex", "birth_date", "id_number", "class_id", "state")
+_RECOGNISED = ("id", "name", "sex", "birth_date", "id_number", "class_id", "number_in_class", "state")
 _OF_SCHOOL = text(
     f"SELECT {', '.join(_RECOGNISED)} FROM students WHERE school_id = :school AND state <> 'DELETED'"  # noqa: S608 -- column names
 )
@@ -27,8 +28,31 @@ _LIKE = text(
 )
 
 Pupil = dict[str, Any]
-Pupils = dict[Any, Pupil]
-"""Pupils by identity number, and by name, sex and birth date."""
+
+
+class Pupils:
+    """Pupils as rows recognise them: by identity number, or else by name, sex and birth date."""
+
+    def __init__(self) -> None:
+        self._numbered: dict[str, Pupil] = {}
+        self._persons: dict[tuple[Any, ...], list[Pupil]] = {}
+
+    def __iter__(self) -> Iterator[Pupil]:
+        return chain.from_iterable(self._persons.values())
+
+    def add(self, pupil: Pupil) -> None:
+        """Keep a pupil."""
+        if pupil["id_number"]:
+            self._numbered[pupil["id_number"]] = pupil
+        self._persons.setdefault(_person(pupil), []).append(pupil)
+
+    def find(self, values: Pupil) -> list[Pupil]:
+        """Whom a row may mean: who has its number, or else the same person where one of the two has no number."""
+        number = values["id_number"]
+        if number and number in self._numbered:
+            return [self._numbered[number]]
+        alike = self._persons.get(_person(values), ())
+        return [pupil for pupil in alike if not (number and pupil["id_number"])]
 
 
 async def of_school(connection: AsyncConnection, school_id: int) -> Pupils:
@@ -43,9 +67,9 @@ async def like(connection: AsyncConnection, school_id: int, values: Pupil) -> Pu
 
 
 def _known(rows: Iterable[Any]) -> Pupils:
-    known: Pupils = {}
+    known = Pupils()
     for values in rows:
-        remember(known, dict(zip(_RECOGNISED, values, strict=True)))
+        known.add(dict(zip(_RECOGNISED, values, strict=True)))
     return known
 
 
@@ -65,24 +89,6 @@ async def records(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, 
         {"ids": list(ids)},
     )
     return {row.id: dict(row._mapping) for row in found}
-
-
-def remember(pupils: Pupils, pupil: Pupil) -> None:
-    """Keep a pupil by number and by person; of namesakes the one without a number is found by person."""
-    if pupil["id_number"]:
-        pupils[pupil["id_number"]] = pupil
-        pupils.setdefault(_person(pupil), pupil)
-    else:
-        pupils[_person(pupil)] = pupil
-
-
-def recognise(pupils: Pupils, values: Pupil) -> Pupil | None:
-    """The pupil of a row: by number, or by person where the row or the record has no number."""
-    number = values["id_number"]
-    if number and number in pupils:
-        return pupils[number]
-    found = pupils.get(_person(values))
-    return found if found is None or not (number and found["id_number"]) else None
 
 
 def changed(old: Pupil, values: Pupil, members: list[Pupil]) -> dict[str, Any]:

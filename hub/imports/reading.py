@@ -102,6 +102,7 @@ def _derive(part: Checked) -> None:
 
 async def _keep(connection: AsyncConnection, job: Job, bench: Bench, part: Checked) -> None:
     bench.letters |= part.letters
+    bench.unread.update(part.refused.values())
     judged = await bench.judge(connection, part.rows, await proposals.meant(connection, job.school.id, part.tokens))
     refused = {
         number: Proposal(number, RowVerdict.REFUSE, name, class_number)
@@ -125,6 +126,8 @@ async def judge_again(job: Job) -> None:
     """Judge what is not applied yet anew, because the register has changed since; then decide as at first."""
     bench = Bench()
     await _learn(job, bench)
+    async with job.writing() as connection:
+        bench.taken = await proposals.written(connection, job.id)
     after = 0
     while True:
         async with job.writing() as connection:

@@ -43,6 +43,15 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(
         Kind.CROSS_REGISTER,
+        Severity.REFUSE,
+        "SEVERAL_ON_RECORD",
+        "本校在册有 {many} 名姓名、性别、出生日期都相同的学生，无法确定本行是哪一名。",
+        "The school has {many} pupils of this name, sex and birth date on record; nothing tells which is meant.",
+        "请核对班号、身份证件号和班内学号；仍无法区分的，请在系统内逐一修改。",
+        "Check class, identity number and number in the class; if they cannot be told apart, edit them one by one.",
+    ),
+    rule(
+        Kind.CROSS_REGISTER,
         Severity.WARN,
         "ID_ALREADY_REGISTERED_USE_TRANSFER",
         "“{header}”在本省学籍库中已有登记；导入后将列为问题学籍。",
