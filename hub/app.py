@@ -148,11 +148,12 @@ class _Pages:
     async def template(self, request: Request) -> Response:
         """A workbook template of a school within reach: GET /template?school=CODE, of classes with &kind=classes.
 
-        With &last_year=1 the school's pupils who go on stand in it already.
+        With &last_year=1 (or &lastYear=true) the school's pupils who go on stand in it already.
         """
         caller, policy = await self._caller(request)
         code, kind = request.query_params.get("school", ""), request.query_params.get("kind", "pupils")
-        last = request.query_params.get("last_year", "0") not in ("", "0")
+        asked = request.query_params
+        last = asked.get("last_year", asked.get("lastYear", "0")) not in ("", "0", "false")
         made = await templates.give(self.hub.reader.database, policy, caller, code, kind, last_year=last)
         headers = {"content-disposition": f'attachment; filename="{made.name}"', "cache-control": "no-store"}
         return Response(made.data, media_type=made.media_type, headers=headers)

@@ -1,5 +1,7 @@
 """Last year's pupils as rows of this year's template: who goes on stands there already, who leaves does not.
 
+From June on the year is the one that begins in September; whoever has been promoted into it already stays as they are.
+
 A workbook full of pupils is personal data leaving the hub: it takes the right to export, and to read every column of
 the sheet unmasked, and it is told in the audit.
 """
@@ -13,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import codes, gate, grades, schools
+from hub import clock, codes, gate, grades, schools
 from hub.caller import Caller
 from hub.db import Database
 from hub.errors import Forbidden
@@ -30,12 +32,13 @@ _LAST_GRADES = (6, 9, 12)
 _FOR_A_STAGE = ("class_number", "entry_month", "admission_type")
 """What is decided anew when a pupil begins a stage, and so is left blank."""
 
+_FIRST_MONTH = 6
 _PAGE = 500
 _OWN = [column for column in COLUMNS if not column.member]
 _FAMILY = [column for column in COLUMNS if column.member == 1]
 _STORED = [column.key for column in _OWN if column.key not in ("school_code", "class_number")]
 _PUPILS = text(
-    f"""SELECT s.grade, c.official_number AS class_number, {", ".join(f"s.{key}" for key in _STORED)},
+    f"""SELECT s.grade, s.school_year, c.official_number AS class_number, {", ".join(f"s.{key}" for key in _STORED)},
                (SELECT json_object_agg(g.position, to_json(g)) FROM guardians g
                 WHERE g.student_id = s.id AND g.position IN (1, 2)) AS family
         FROM students s LEFT JOIN classes c ON c.id = s.class_id AND c.closed IS NULL
@@ -52,7 +55,7 @@ class Next(Enum):
 
 
 async def rows(database: Database, policy: Policy, caller: Caller, school_code: str) -> list[bytes]:
-    """The school's pupils in school who go on next year, packed for `press.template`, by class and name.
+    """The school's pupils in school of the year of intake, packed for `press.template`, by class and name.
 
     Classes keep their numbers when they are promoted, so a pupil's class number stays unless the class is closed.
     Who begins another stage in the same school has that, the month and the way of entry blank. Raises NotFound for a
@@ -85,6 +88,11 @@ def refuse_masked(policy: Policy, role: str) -> None:
             raise Forbidden("FORBIDDEN_FIELD", name=f"{noun}.{field}")
 
 
+def intake_year(day: date) -> int:
+    """The school year whose pupils come in with a template of this day."""
+    return day.year if day.month >= _FIRST_MONTH else day.year - 1
+
+
 def next_year(layout: Mapping[Stage, range], grade: int) -> Next:
     """What becomes of a grade in a school whose stages have these grades.
 
@@ -102,9 +110,13 @@ def next_year(layout: Mapping[Stage, range], grade: int) -> Next:
 async def _packed(connection: AsyncConnection, school: Any, layout: Mapping[Stage, range]) -> list[bytes]:
     """The rows of those who stay, each packed as it comes: five thousand records at once would be a hundred MB."""
     found = await connection.stream(_PUPILS, {"school": school.id, "state": EnrolmentState.IN_SCHOOL})
+    year = intake_year(clock.today())
     packed: list[bytes] = []
     async for page in found.mappings().partitions(_PAGE):
-        coming = [(dict(pupil), next_year(layout, pupil["grade"])) for pupil in page]
+        coming = [
+            (dict(pupil), next_year(layout, pupil["grade"]) if pupil["school_year"] < year else Next.GOES_ON)
+            for pupil in page
+        ]
         packed += [press.packed(_row(school.code, pupil, then)) for pupil, then in coming if then is not Next.LEAVES]
     return packed
 

@@ -120,7 +120,7 @@ describe(
     APPLYING="Its rows are being written (导入中).",
     APPLIED="Its sound rows are in the register (已导入).",
     REFUSED="Nothing was written: no row was sound, or not all were, as asked for (未导入).",
-    FAILED="The file could not be read, the right was lost, or it broke off; what was written can be undone (导入失败).",
+    FAILED="The file could not be read, the right was lost, or it broke off; what it wrote can be undone (导入失败).",
     CANCELLED="It was withdrawn before anything was written (已取消).",
     UNDOING="What it wrote is being taken back (撤销中).",
     UNDONE="What it wrote was taken back, but for later edits (已撤销).",

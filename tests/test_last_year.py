@@ -121,11 +121,21 @@ async def test_leavers_and_who_is_not_in_school_are_left_out(
 ) -> None:
     token = province.tokens["schoolA1"]
     before = {row["name"] for row in await rows_of(await handed_out(http, token))}
-    await make_student(system, province, "leaver", "A1-2", grade=6)
+    year = last_year.intake_year(clock.today())
+    await make_student(system, province, "leaver", "A1-2", grade=6, school_year=year - 1)
+    await make_student(system, province, "promoted", "A1-2", grade=6, school_year=year)
     await make_student(system, province, "gone", "A1-2", state=EnrolmentState.SUSPENDED)
-    await make_student(system, province, "stays", "A1-2", grade=5)
+    await make_student(system, province, "stays", "A1-2", grade=5, school_year=year - 1)
     await make_student(system, province, "elsewhere", "A2-1")
-    assert {row["name"] for row in await rows_of(await handed_out(http, token))} == before | {"名stays"}
+    names = {row["name"] for row in await rows_of(await handed_out(http, token))}
+    assert names == before | {"名stays", "名promoted"}
+
+
+@pytest.mark.parametrize(
+    ("day", "year"), [(date(2013, 5, 31), 2012), (date(2013, 6, 1), 2013), (date(2013, 12, 31), 2013)]
+)
+def test_from_june_on_a_template_is_for_the_coming_year(day: date, year: int) -> None:
+    assert last_year.intake_year(day) == year
 
 
 async def test_a_closed_class_is_no_class_of_next_year(
@@ -144,7 +154,8 @@ async def test_who_begins_junior_high_in_the_same_school_is_admitted_and_placed_
            SELECT school_id, 'JUNIOR', 3, authority_id, since FROM school_stages WHERE school_id = $1""",
         province.ids["A1"],
     )
-    await make_student(system, province, "onward", "A1-2", grade=6)
+    year = last_year.intake_year(clock.today())
+    await make_student(system, province, "onward", "A1-2", grade=6, school_year=year - 1)
     rows = await rows_of(await handed_out(http, province.tokens["schoolA1"]))
     [row] = [row for row in rows if row["name"] == "名onward"]
     assert not {"class_number", "entry_month", "admission_type"} & row.keys()
