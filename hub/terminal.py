@@ -53,9 +53,10 @@ def queued(progress: Progress) -> "Waiting":
 def told(fault: "Fault", language: Literal["zh", "en"]) -> str:
     """A fault in two lines: where and what stands there, what is wrong and what to do."""
     value = "" if fault.value is None else f" · {fault.value}"
+    meant = f"\n    可能是 Perhaps: {', '.join(fault.suggestions)}" if fault.suggestions else ""
     return (
         f"行 row {fault.row} · 列 column {fault.column} {fault.header} · {fault.key}{value}\n"
-        f"    {fault.text(language)} {fault.remedy(language)}"
+        f"    {fault.text(language)} {fault.remedy(language)}{meant}"
     )
 
 

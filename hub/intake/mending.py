@@ -42,7 +42,7 @@ def _stored(column: Column, cell: Any, value: Any) -> Iterator[str]:
         yield "MENDED_YES_NO"
     elif isinstance(value, date) and str(cell) != values.worded(value, column):
         yield "MENDED_DATE_FORM" if str(cell).startswith(f"{value:%Y%m}") else "MENDED_DATE_SERIAL"
-    elif column.kind == "class" and str(cell) != value:
+    elif column.kind in ("class", "post_code") and str(cell) != value:
         yield "MENDED_ZEROS"
 
 

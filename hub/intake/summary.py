@@ -36,8 +36,8 @@ class Verdict:
 
 
 VERDICTS = {
-    "CREATE": Verdict("新增", "to be created", "C6EFCE", "006100"),
-    "UPDATE": Verdict("更新", "to be updated", "DDEBF7", "1F3864"),
+    "CREATE": Verdict("新增", "new", "C6EFCE", "006100"),
+    "UPDATE": Verdict("更新", "changed", "DDEBF7", "1F3864"),
     "UNCHANGED": Verdict("未变", "unchanged", "EDEDED", "808080"),
     "REFUSE": Verdict("未通过", "not taken", "FFC7CE", "9C0006"),
 }

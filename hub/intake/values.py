@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import takewhile
+from operator import eq
 from typing import Any
 
 from hub import codes, divisions, grades, identity
@@ -14,8 +16,11 @@ from hub.intake import sheet
 from hub.intake.sheet import Column
 
 _EXCEL_EPOCH = date(1899, 12, 30)
+_NAMED = 10
+"""Classes that are named where a number is none of them: those that begin likewise first, then the newest."""
 _SERIALS = range(20_000, 60_000)
 _DIGITS_KEPT = 10**15
+_POST_CODE = 6
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _BLANKS = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
 _ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]+")
@@ -194,6 +199,8 @@ def _number(column: Column, cell: Any, school: School, today: date) -> Any:
         return _day_cell(column, _EXCEL_EPOCH + timedelta(days=int(cell)))
     if column.kind == "class":
         return _class(column, _padded(str(cell), school.class_numbers), school)
+    if column.kind == "post_code" and len(str(cell)) == _POST_CODE - 1:
+        return _text(column, str(cell).zfill(_POST_CODE), school, today)  # a number has lost the zero before it
     return _text(column, str(cell), school, today)
 
 
@@ -330,9 +337,14 @@ def _school(_column: Column, text: str, school: School) -> Any:
 def _class(_column: Column, text: str, school: School) -> Any:
     if text in school.class_numbers:
         return text
-    numbers = sorted(school.class_numbers)
-    named = "、".join(numbers[:10]) + (f"……（共 {len(numbers)} 个）" if len(numbers) > 10 else "")
+    numbers = sorted(sorted(school.class_numbers, reverse=True), key=lambda number: -_alike(number, text))
+    named = "、".join(numbers[:_NAMED]) + (f"…… ({len(numbers)})" if len(numbers) > _NAMED else "")
     return Wrong("UNKNOWN_CLASS", {"classes": named or "—"})
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(takewhile(bool, map(eq, one, other)))
 
 
 def _padded(text: str, class_numbers: Collection[str]) -> str:

@@ -97,6 +97,7 @@ WARNED = [
 ]
 MENDED = [
     ("post_code", "０３００３２", "030032", ["MENDED_FULL_WIDTH"]),
+    ("post_code", 30032, "030032", ["MENDED_ZEROS"]),
     ("name", "Ｔom", "Tom", ["MENDED_FULL_WIDTH"]),
     ("id_number", "140105 20060102 0010", "140105200601020010", ["MENDED_BLANKS"]),
     ("id_number", "140105-20060102-0010", "140105200601020010", ["MENDED_BLANKS"]),
