@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from hub import clock
 from tests.conftest import Ask
-from tests.desk import BORN, make_id
+from tests.desk import BORN, make_id, make_row, make_workbook, upload
+from tests.photos.pictures import make_jpeg, make_zip
 from tests.province import COUNTY_A, PROVINCE, SCHOOLS, Province, make_caller, make_student
 
 FOLDER = Path(__file__).parents[1] / "docs" / "api"
@@ -85,7 +87,7 @@ def agrees(shown: Any, found: Any) -> bool:
 
 
 @pytest.fixture
-async def known(province: Province, system: asyncpg.Connection) -> dict[str, Any]:
+async def known(http: httpx.AsyncClient, province: Province, system: asyncpg.Connection) -> dict[str, Any]:
     """The demonstration's places, and a pair of pupils with one number."""
     for name, root in LEADERS.items():
         role = name.removeprefix("other_")
@@ -110,7 +112,22 @@ async def known(province: Province, system: asyncpg.Connection) -> dict[str, Any
         "province": PROVINCE,
         "today": clock.today().isoformat(),
         "weekAgo": (clock.today() - timedelta(days=7)).isoformat(),
+        "birthDate": f"{BORN}-03-15",
+        "idNumber": make_id(9),
+        "entryMonth": f"{BORN + 7}-09-01",
+        **await _uploaded(http, province, system),
     }
+
+
+async def _uploaded(http: httpx.AsyncClient, province: Province, system: asyncpg.Connection) -> dict[str, str]:
+    """A workbook with a wrong check digit in it, and a zip with a photo and something else."""
+    wrong = make_id(5)[:-1] + ("1" if make_id(5)[-1] == "0" else "0")
+    number = await system.fetchval("SELECT id_number FROM students WHERE id = $1", province.ids["a1-1-1"])
+    files = {
+        "file": make_workbook(make_row(3), make_row(4), make_row(5, id_number=wrong)),
+        "photos": make_zip({f"{number}.jpg": make_jpeg(1), "Thumbs.db": b"x"}),
+    }
+    return {name: await upload(http, province.tokens["schoolA1"], data, name) for name, data in files.items()}
 
 
 @pytest.mark.parametrize("page", PAGES)
