@@ -43,7 +43,7 @@ check: $(VENV)/dev ## Lint, format, types, import directions, checked-in GraphQL
 schema: $(VENV)/run ## Write schema/schema.graphql from the code
 	@$(RUN) -m hub schema
 
-docs: $(VENV)/run ## Write docs/errors.md, docs/settings.md and docs/policy.md from the code
+docs: $(VENV)/run ## Write docs/errors.md, rules.md, settings.md, policy.md and codes.md from the code
 	@$(RUN) docs/generate.py
 
 bench: $(VENV)/dev ## The hub raced against PostGraphile and plain Strawberry (STUDENTS=1000000); NAME=... for another one

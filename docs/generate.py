@@ -6,15 +6,18 @@ Run `.venv/bin/python docs/generate.py` at the root of the repository after a me
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 import policies  # noqa: E402 -- the root of the repository has just been added
+from hub import codes  # noqa: E402
 from hub.catalogue import MESSAGES as REFUSALS  # noqa: E402
 from hub.catalogue import Message  # noqa: E402
 from hub.intake.rules import RULES, Kind, Rule, Severity  # noqa: E402
+from hub.intake.sheet import COLUMNS  # noqa: E402
 from hub.settings import Settings  # noqa: E402
 
 _ERRORS = """# Errors 错误代码
@@ -59,6 +62,14 @@ start with a sentence that names the variable. Switches take `1`, `true`, `0` or
 
 | Variable | Default | Meaning |
 |---|---|---|
+"""
+_CODES = """# Code lists 代码表
+
+A sheet says an option by its name; a program says it by its code: `createStudent(input: {ethnicGroup: "01", ...})`.
+Yes and no are booleans there, sex is `MALE` or `FEMALE`. An entry with days holds from the first to the last of them.
+
+Divisions (行政区划代码) are those of GB/T 2260 of all times, of twelve digits: six of the county, three of the township,
+three of the village, `000` where it is not known.
 """
 _POLICY = """# Roles and rights 角色与权限
 
@@ -109,6 +120,25 @@ def settings() -> str:
     return _SETTINGS + _lines(lines)
 
 
+def code_lists() -> str:
+    """The text of docs/codes.md."""
+    used: dict[str, list[str]] = {}
+    for column in COLUMNS:
+        used.setdefault(column.codes or "", []).append(column.header)
+    return _CODES + "".join(
+        f"\n## {name} {held.title} {held.english}\n\n{held.standard}. {_used(used.get(name, []))}\n\n"
+        "| Code | 名称 Name | English | Days 时间 |\n|---|---|---|---|\n"
+        + _lines(
+            f"| `{e.code}` | {_cell(e.name)} | {_cell(e.english)} | {_days(e.since, e.until)} |" for e in held.entries
+        )
+        for name, held in sorted(codes.lists().items())
+    )
+
+
+def _used(headers: list[str]) -> str:
+    return f"Columns of the sheet 所在列: {'、'.join(dict.fromkeys(headers))}." if headers else ""
+
+
 def policy() -> str:
     """The text of docs/policy.md."""
     roles = (
@@ -137,6 +167,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "rules.md": rules,
     "settings.md": settings,
     "policy.md": policy,
+    "codes.md": code_lists,
 }
 """Every generated page, and how its text is made."""
 
@@ -151,11 +182,14 @@ def _messages(messages: Mapping[str, Message]) -> str:
 
 def _rule(rule: Rule) -> str:
     severity = f"`{rule.severity}`{' ⇄' if rule.switchable else ''}"
-    named = [f"since {rule.since}"] if rule.since else []
-    named += [f"until {rule.until}"] if rule.until else []
+    named = [_days(rule.since, rule.until)] if rule.since or rule.until else []
     named += [f"{name} {limit}" for name, limit in rule.limits.items()]
     told, remedy = rule.message, _both(rule.message.remedy_zh, rule.message.remedy_en)
     return f"| `{rule.code}` | {severity} | {_both(told.zh, told.en)} | {remedy} | {', '.join(named)} |"
+
+
+def _days(since: date | None, until: date | None) -> str:
+    return ", ".join([*([f"since {since}"] if since else []), *([f"until {until}"] if until else [])])
 
 
 def _both(zh: str, en: str) -> str:
