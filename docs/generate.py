@@ -68,8 +68,8 @@ _CODES = """# Code lists 代码表
 A sheet says an option by its name; a program says it by its code: `createStudent(input: {ethnicGroup: "01", ...})`.
 Yes and no are booleans there, sex is `MALE` or `FEMALE`. An entry with days holds from the first to the last of them.
 
-Divisions (行政区划代码) are those of GB/T 2260 of all times, of twelve digits: six of the county, three of the township,
-three of the village, `000` where it is not known.
+Divisions (行政区划代码) are those of GB/T 2260 of all times, of twelve digits: six of the county, three of the
+township, three of the village, `000` where it is not known.
 """
 _POLICY = """# Roles and rights 角色与权限
 
