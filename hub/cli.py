@@ -97,7 +97,9 @@ def serve(port: Port = None, processes: Workers = None) -> None:
     """启动服务 Serve the hub until Ctrl-C."""
     look(port)
     with database(processes) as settings:
-        run(replace(settings, port=port or settings.port))
+        served = replace(settings, port=port or settings.port)
+        console.print(f"服务地址 Serving at http://{served.host}:{served.port}，按 Ctrl-C 停止 Ctrl-C stops it")
+        run(served)
 
 
 @app.command(name="worker")

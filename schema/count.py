@@ -31,7 +31,7 @@ class Headcount:
     migrant: int = strawberry.field(description="How many are children of migrant workers (随迁子女人数).")
     left_behind: int = strawberry.field(description="How many were left behind by their parents (留守儿童人数).")
     without_id: int = strawberry.field(description="How many have no identity number (无身份证件号人数).")
-    photo_missing: int = strawberry.field(description="How many have no photo (缺照片人数).")
+    photo_missing: int = strawberry.field(description="How many have no approved photo (缺照片人数).")
     open_problems: int = strawberry.field(
         description="Open problem records of theirs, of all kinds (待处理问题学籍数)."
     )
