@@ -1,5 +1,6 @@
 """What was asked: one HTTP request read as GraphQL over HTTP wants it, within limits, before GraphQL sees any of it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 _WILD = ("application/*", "*/*")
 _NAMED = 2
+SMALL = 64_000
+"""Bytes that a request may bring without waiting: fewer than the server takes off the network for nobody yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,22 @@ def status(media: str, error: HubError) -> int:
     return 200 if hidden else error.status
 
 
-async def read(request: Request, settings: Settings) -> Asked:
-    """What a request asks. Raises MethodNotAllowed, UnsupportedMedia, TooLarge, TooComplex or BadInput."""
+async def read(request: Request, settings: Settings, pace: Callable[[int], Awaitable[None]]) -> Asked:
+    """What a request asks; a large one comes as fast as `pace`, told each part's bytes, lets it.
+
+    Raises MethodNotAllowed, UnsupportedMedia, TooLarge, TooComplex or BadInput.
+    """
     if request.method == "GET":
         return _by_link(request, settings)
     if request.method != "POST":
         raise MethodNotAllowed("METHOD_NOT_ALLOWED", method=request.method[:20], wanted="POST")
     _check_type(request.headers.get("content-type", ""))
-    body = await _body(request, settings.body_limit)
+    body = await _body(request, settings.body_limit, pace)
     return understood(_loaded(body, "JSON"), settings)
 
 
 def understood(asked: Any, settings: Settings, *, by_link: bool = False) -> Asked:
-    """What a request's JSON asks. Raises BadInput, and TooComplex for variables beyond the limits."""
+    """What a request's JSON asks. Raises BadInput, and TooComplex for a document or variables beyond the limits."""
     if isinstance(asked, list):
         raise BadInput("BATCH_REFUSED")
     if not isinstance(asked, dict):
@@ -75,6 +81,8 @@ def understood(asked: Any, settings: Settings, *, by_link: bool = False) -> Aske
     named = _hash(extensions or {})
     if named is None and not (query or "").strip():
         raise BadInput("BAD_REQUEST", detail="query")
+    if query is not None and len(query) > settings.document_limit:
+        raise TooComplex("TOO_COMPLEX", what="文档长度 characters", limit=settings.document_limit)
     if query is not None and "\x00" in query:
         raise BadInput("BAD_TEXT")
     return Asked(query or None, named, variables, operation or None, by_link)
@@ -108,7 +116,7 @@ def _check_type(header: str) -> None:
         raise UnsupportedMedia("UNSUPPORTED_MEDIA_TYPE", type=header[:60] or "(none)", wanted=JSON)
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Request, limit: int, pace: Callable[[int], Awaitable[None]]) -> bytes:
     """The body, never more than the limit of it. Raises TooLarge as soon as more has arrived or is announced."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:20]) > limit:
@@ -122,6 +130,8 @@ async def _body(request: Request, limit: int) -> bytes:
         size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > limit:
             raise TooLarge("BODY_TOO_LARGE", limit=limit)
+        if size > SMALL:
+            await pace(len(parts[-1]))
     return b"".join(parts)
 
 

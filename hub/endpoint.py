@@ -51,6 +51,8 @@ class Hub:
     files: Files
     policy_id: int | None = None
     shares: Shares[str | None] = field(init=False)
+    arrivals: Shares[str | None] = field(init=False)
+    """The seconds that each client's large requests are given to arrive in."""
     abandoned: Shares[str | None] = field(init=False)
     """The time of each client's queries that it did not wait for."""
     watch: Watch = field(init=False)
@@ -58,6 +60,7 @@ class Hub:
     def __post_init__(self) -> None:
         settings = self.reader.settings
         self.shares = Shares(settings.document_share, settings.document_burst)
+        self.arrivals = Shares(1.0, settings.body_burst / settings.body_rate)
         self.abandoned = Shares(settings.abandoned_share, settings.abandoned_burst)
         self.watch = Watch(self.reader.database)
 
@@ -93,6 +96,10 @@ class Hub:
             text = await connection.fetchval("SELECT text FROM policy_versions WHERE id = $1", wanted)
         self.reader.policy = policies.load(text)
         self.policy_id = wanted
+
+    async def take_in(self, size: int, token: str | None, host: str | None) -> None:
+        """Wait until a client may bring so many bytes more: taking them in takes everybody's time."""
+        await self.arrivals.take(self.client(token, host), size / self.reader.settings.body_rate)
 
     async def know(self, query: str, token: str | None, host: str | None) -> Known:
         """A document: one never seen before when its client has time for it, since reading it takes everybody's."""
@@ -144,7 +151,7 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, media: str) -> ASGIApp:
-        wanted = await asked.read(request, self.settings)
+        wanted = await asked.read(request, self.settings, lambda size: self.hub.take_in(size, *_told(request)))
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
             known = await self._known(request, query)

@@ -164,6 +164,8 @@ class Connection:
         text: str | None = message.get("text")
         if text is None:
             raise Closed(4400, "WebSocket message must be text")
+        if len(text) > asked.SMALL:
+            await self.hub.take_in(len(text), self.token or None, self.host)
         return text
 
     async def _take(self, text: str) -> None:

@@ -136,6 +136,14 @@ class Shares(Generic[K]):
             finally:
                 self.note(who, begun, time())
 
+    async def take(self, who: K, seconds: float) -> None:
+        """Have so many seconds of it, and begin when what this one took before is over; who comes later waits for it."""
+        now = asyncio.get_running_loop().time()
+        rest = self._free_at.get(who, 0.0) - self.ahead - now
+        self.note(who, now, now + seconds)
+        if rest > 0:
+            await asyncio.sleep(rest)
+
     async def wait(self, who: K) -> None:
         """Until it is long enough after what this one had before."""
         time = asyncio.get_running_loop().time

@@ -118,9 +118,6 @@ class Documents:
         return Known(tree, tuple(found), kinds)
 
     def _read(self, text: str) -> tuple[DocumentNode | None, GraphQLError | None]:
-        if len(text) > self.settings.document_limit:
-            limit = self.settings.document_limit
-            return None, _as_error(TooComplex("TOO_COMPLEX", what="文档长度 characters", limit=limit))
         if _NUL.search(text):
             return None, _as_error(BadInput("BAD_TEXT"))
         try:
