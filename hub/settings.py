@@ -74,7 +74,7 @@ class Settings:
     cost_limit: int = knob(
         2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
     )
-    document_share: float = knob(0.02, "Share of a process's time in which one client's new documents are read.")
+    document_share: float = knob(0.01, "Share of a process's time in which one client's new documents are read.")
     document_burst: float = knob(0.2, "Seconds of that time a client may take at once that has sent none for a while.")
     abandoned_share: float = knob(
         0.25, "Share of the time that one client may have the hub at work on queries it leaves."

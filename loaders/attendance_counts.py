@@ -35,7 +35,7 @@ def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnEleme
 
     A class-day counts where its class was on that day. A place not proven to be in scope is counted only if it is.
     """
-    place, days = row.near, ClassDay.__table__.alias(compiler.name("t"))
+    place, days = row.near, compiler.aliased(ClassDay.__table__)
     since = compiler.bind(lambda call: _period(call, field)[0], Date())
     until = compiler.bind(lambda call: _period(call, field)[1], Date())
     expected, away = func.sum(days.c.expected), func.sum(days.c.absent + days.c.on_leave)
@@ -69,7 +69,7 @@ def unmarked(classes: FromClause, day: ColumnElement[Any]) -> ColumnElement[bool
 
 
 def _unmarked_at(compiler: Compiler, place: FromClause, day: ColumnElement[Any]) -> ColumnElement[Any]:
-    classes = SchoolClass.__table__.alias(compiler.name("t"))
+    classes = compiler.aliased(SchoolClass.__table__)
     found = select(func.count()).select_from(classes)
     found = found.where(paths.below(classes.c.path, place.c.path), unmarked(classes, day))
     return found.correlate(place).scalar_subquery()

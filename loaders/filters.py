@@ -137,7 +137,7 @@ class Where:
         raise TypeError(f"{name} cannot be filtered by")
 
     def _one(self, far: Graph, declared: Up, row: FromClause, given: Any, path: Path) -> ColumnElement[bool]:
-        table = far.table.alias(self.compiler.name("t"))
+        table = self.compiler.aliased(far.table)
         seen = self.compiler.inside(far, table)
         found = exists(literal_column("1")).where(table.c.id == self.compiler.expressed(declared.key, row), seen)
         return found.where(self._all(far, table, given, path)).correlate(row)
@@ -147,7 +147,7 @@ class Where:
         for name, inner in given.items():
             if inner is None:
                 raise BadInput("NULL_FILTER", name=_named((*path, name)))
-            table = far.table.alias(self.compiler.name("t"))
+            table = self.compiler.aliased(far.table)
             query = exists(literal_column("1")).where(declared.join(row, table))
             if declared.kind is Kind.CROSS:
                 query = query.where(self.compiler.inside(far, table))

@@ -269,7 +269,7 @@ class _Count:
         )
 
     def _table(self, model: Any) -> Any:
-        return model.__table__.alias(self.compiler.name("t"))
+        return self.compiler.aliased(model.__table__)
 
 
 def _states(field: Selected) -> Bind:

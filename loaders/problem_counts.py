@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnElement[Any]:
     """The JSON list of open problem records at a row's path, by kind; a kind without any is left out."""
-    records = ProblemRecord.__table__.alias(compiler.name("t"))
+    records = compiler.aliased(ProblemRecord.__table__)
     values = {"kind": records.c.kind, "open": func.count(), "__typename": compiler.text("ProblemCount")}
     parts = compiler.document.fields(compiler.kind(field), field.nodes)
     columns = [values.get(part.name, null()).label(compiler.alias(part.key)) for part in parts]
