@@ -21,7 +21,16 @@ from hub import answers, asked, caller, clock
 from hub.accounts import Sessions
 from hub.asked import Asked
 from hub.caller import Account
-from hub.errors import BadInput, HubError, Language, MethodNotAllowed, TooComplex, Unauthenticated, Unavailable
+from hub.errors import (
+    BadInput,
+    HubError,
+    Language,
+    MethodNotAllowed,
+    RateLimited,
+    TooComplex,
+    Unauthenticated,
+    Unavailable,
+)
 from hub.files import Files
 from hub.turns import Shares
 from hub.watch import Watch
@@ -37,6 +46,8 @@ T = TypeVar("T")
 _HEADERS = {"cache-control": "no-store"}
 _SOON = 0.05
 """Seconds after which a query is watched: by then most are answered."""
+_LONGEST_ARRIVAL, _LONGEST_REFUSAL, _REFUSALS_AT_ONCE = 10.0, 2.0, 5.0
+"""Seconds a large request may wait to arrive; a refusal to be told; and of refusals that a client may have at once."""
 _MOST_CHARGED = 0.1
 """Seconds of a query's work that its client is charged for going: who leaves a slow one now and then never notices."""
 
@@ -53,6 +64,8 @@ class Hub:
     shares: Shares[str | None] = field(init=False)
     arrivals: Shares[str | None] = field(init=False)
     """The seconds that each client's large requests are given to arrive in."""
+    refusals: Shares[str | None] = field(init=False)
+    """The seconds over which each client's refusals are told."""
     abandoned: Shares[str | None] = field(init=False)
     """The time of each client's queries that it did not wait for."""
     watch: Watch = field(init=False)
@@ -61,6 +74,7 @@ class Hub:
         settings = self.reader.settings
         self.shares = Shares(settings.document_share, settings.document_burst)
         self.arrivals = Shares(1.0, settings.body_burst / settings.body_rate)
+        self.refusals = Shares(1.0, _REFUSALS_AT_ONCE)
         self.abandoned = Shares(settings.abandoned_share, settings.abandoned_burst)
         self.watch = Watch(self.reader.database)
 
@@ -98,8 +112,13 @@ class Hub:
         self.policy_id = wanted
 
     async def take_in(self, size: int, token: str | None, host: str | None) -> None:
-        """Wait until a client may bring so many bytes more: taking them in takes everybody's time."""
-        await self.arrivals.take(self.client(token, host), size / self.reader.settings.body_rate)
+        """Wait until a client may bring so many bytes more: taking them in takes everybody's time.
+
+        Raises RateLimited if that would be long.
+        """
+        rate = self.reader.settings.body_rate
+        if not await self.arrivals.take(self.client(token, host), size / rate, _LONGEST_ARRIVAL):
+            raise RateLimited("TOO_MUCH_AT_ONCE", limit=rate)
 
     async def know(self, query: str, token: str | None, host: str | None) -> Known:
         """A document: one never seen before when its client has time for it, since reading it takes everybody's."""
@@ -118,6 +137,10 @@ class Hub:
     def client(self, token: str | None, host: str | None) -> str | None:
         """Whose share a request takes: a made-up token is nobody's."""
         return token if token is not None and self.sessions.remembers(token) else host
+
+
+_Written = tuple[bytes, bool, bool]
+"""An answer's bytes, whether the operation was executed at all, and whether it gave errors and nothing else."""
 
 
 class Gone(Exception):
@@ -139,18 +162,30 @@ class GraphQLEndpoint:
         response: ASGIApp
         try:
             media = asked.media_type(request.headers.get("accept", ""))
-            response = await self._answer(request, media)
+            response, refused = await self._answer(request, media)
         except HubError as error:
-            response = _refusal(error, speech, media, error.status)
+            response, refused = _refusal(error, speech, media, error.status), True
         except (ClientDisconnect, Gone):
             return
         except Exception as cause:
             known = answers.unexpected(cause)
             status = 500 if known.key == "INTERNAL" else known.status
-            response = _refusal(known, speech, media, status)
+            response, refused = _refusal(known, speech, media, status), True
+        if refused:
+            await self._hold_back(request)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, media: str) -> ASGIApp:
+    async def _hold_back(self, request: Request) -> None:
+        """Let a client that has been refused often wait to hear it: refusals take everybody's time, and it has little
+        to lose. So few wait at once that more of them are told at once.
+        """
+        who = self.hub.client(*_told(request))
+        with suppress(Gone):
+            waiting = self.hub.refusals.take(who, 1 / self.settings.refusal_rate, _LONGEST_REFUSAL)
+            await self._attended(request.receive, waiting)
+
+    async def _answer(self, request: Request, media: str) -> tuple[ASGIApp, bool]:
+        """The answer, and whether it is a refusal: of the request, or of all that a query asks."""
         wanted = await asked.read(request, self.settings, lambda size: self.hub.take_in(size, *_told(request)))
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
@@ -164,10 +199,11 @@ class GraphQLEndpoint:
             asking = (request, wanted, query, known)
             # A write is never cut off: it commits or rolls back as a whole, whoever still listens.
             work = self._work(*asking) if writes else self._attended(request.receive, self._read(*asking))
-            return _json(*await work, media)
+            written, executed, vain = await work
+            return _json(written, executed, media), not executed or (vain and not writes)
         except HubError as error:
             speech = answers.language(request.headers.get("accept-language", ""))
-            return _refusal(error, speech, media, asked.status(media, error))
+            return _refusal(error, speech, media, asked.status(media, error)), True
 
     async def _known(self, request: Request, query: str) -> Known:
         """The document; who asks for a new one may go while it waits for its time."""
@@ -176,7 +212,7 @@ class GraphQLEndpoint:
             return documents.know(query)
         return await self._attended(request.receive, self.hub.know(query, *_told(request)))
 
-    async def _read(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
+    async def _read(self, request: Request, wanted: Asked, query: str, known: Known) -> _Written:
         """As `_work`, for somebody who may go: who has often gone while the hub was at work waits before the next."""
         who, abandoned = self.hub.client(*_told(request)), self.hub.abandoned
         await abandoned.wait(who)
@@ -188,8 +224,7 @@ class GraphQLEndpoint:
             abandoned.note(who, begun, min(time(), begun + _MOST_CHARGED))
             raise
 
-    async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> tuple[bytes, bool]:
-        """The answer's bytes, and whether the operation was executed at all."""
+    async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> _Written:
         context = await self.hub.context(request.headers, query)
         if wanted.hash is not None and context.account is not None and not known.faults:
             self.hub.schema.trusted.keep(wanted.hash, query)
@@ -202,7 +237,8 @@ class GraphQLEndpoint:
         written = orjson.dumps(answer, default=default)
         if len(written) > self.settings.answer_limit:
             raise context.committed or TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)
-        return written, "data" in answer
+        vain = "errors" in answer and not any(value is not None for value in (answer.get("data") or {}).values())
+        return written, "data" in answer, vain
 
     def _check_link(self, known: Known, writes: bool) -> None:
         """What an address may ask for: no write, and nothing that concerns people. Raises MethodNotAllowed."""

@@ -41,7 +41,10 @@ class Settings:
     header_limit: int = knob(32_000, "Bytes of a request's first line and headers.")
     body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
     body_rate: int = knob(1_000_000, "Bytes a second that one client's GraphQL requests of more than 64 kB may bring.")
-    body_burst: int = knob(4_000_000, "Bytes of such requests that a client may bring at once that has sent none for a while.")
+    body_burst: int = knob(4_000_000, "Bytes of such requests that a client may bring at once after a while without.")
+    refusal_rate: float = knob(
+        20.0, "Refusals a second that one client gets at once; the answers to more wait a little."
+    )
     answer_limit: int = knob(32_000_000, "Bytes of a GraphQL answer.")
     value_limit: int = knob(20_000, "JSON values in the variables and extensions of a request.")
     list_limit: int = knob(1_000, "Values in one list of an input, in variables or in the document.")

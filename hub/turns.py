@@ -136,13 +136,18 @@ class Shares(Generic[K]):
             finally:
                 self.note(who, begun, time())
 
-    async def take(self, who: K, seconds: float) -> None:
-        """Have so many seconds of it, and begin when what this one took before is over; who comes later waits for it."""
+    async def take(self, who: K, seconds: float, patience: float) -> bool:
+        """Have so many seconds of it when what this one took before is over, and whoever comes later after that; or
+        False at once, and none of it, where that is not within `patience` seconds.
+        """
         now = asyncio.get_running_loop().time()
         rest = self._free_at.get(who, 0.0) - self.ahead - now
+        if rest > patience:
+            return False
         self.note(who, now, now + seconds)
         if rest > 0:
             await asyncio.sleep(rest)
+        return True
 
     async def wait(self, who: K) -> None:
         """Until it is long enough after what this one had before."""

@@ -283,6 +283,13 @@ GENERAL: dict[str, Message] = {
         "请拆分查询或减小每页数量。",
         "Split the query or ask for smaller pages.",
     ),
+    "TOO_MUCH_AT_ONCE": Message(
+        "RATE_LIMITED",
+        "大请求发得太快：每秒最多 {limit} 字节。",
+        "Large requests came too fast: at most {limit} bytes a second.",
+        "请等上一个请求答复后再发下一个，或改用文件上传。",
+        "Send the next one when the last one is answered, or upload a file instead.",
+    ),
     "BODY_TOO_LARGE": Message(
         "TOO_LARGE",
         "请求内容超过 {limit} 字节的上限。",
