@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -118,7 +119,7 @@ class Hub:
         """
         rate = self.reader.settings.body_rate
         if not await self.arrivals.take(self.client(token, host), size / rate, _LONGEST_ARRIVAL):
-            raise RateLimited("TOO_MUCH_AT_ONCE", limit=rate)
+            raise RateLimited("TOO_MUCH_AT_ONCE", limit=rate, details={"retryAfter": ceil(_LONGEST_ARRIVAL)})
 
     async def know(self, query: str, token: str | None, host: str | None) -> Known:
         """A document: one never seen before when its client has time for it, since reading it takes everybody's."""
@@ -379,5 +380,9 @@ def _json(written: bytes, executed: bool, media: str) -> _Answer:
 
 
 def _refusal(error: HubError, speech: Language, media: str, status: int) -> Response:
-    headers = _HEADERS | {"allow": "GET, POST"} if status == 405 else _HEADERS
+    headers = _HEADERS
+    if status == 405:
+        headers = headers | {"allow": "GET, POST"}
+    elif (seconds := error.details.get("retryAfter")) is not None:
+        headers = headers | {"retry-after": str(seconds)}
     return Response(orjson.dumps(answers.refusal(error, speech)), status, headers, media)

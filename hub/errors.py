@@ -112,7 +112,9 @@ class TooComplex(TooLarge):
 
 
 class RateLimited(HubError):
-    """Too often in too short a time; the text names the limit."""
+    """Too often in too short a time; the text names the limit. The detail `retryAfter` tells after how many seconds the
+    same request may be sent again; over HTTP it is the header Retry-After, too.
+    """
 
     status = 429
 

@@ -102,7 +102,7 @@ async def province(system: asyncpg.Connection, slate: Slate) -> Province:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings) -> AsyncIterator[Starlette]:
-    app = build(replace(settings, session_cache=0.0, pool_timeout=30.0, document_share=1.0))
+    app = build(replace(settings, session_cache=0.0, pool_timeout=30.0, document_share=1.0, refusal_rate=1e6))
     async with app.router.lifespan_context(app):
         yield app
 
