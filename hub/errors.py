@@ -111,6 +111,12 @@ class TooComplex(TooLarge):
     status = 400
 
 
+class TooSlow(HubError):
+    """The request did not come in the time it has."""
+
+    status = 408
+
+
 class RateLimited(HubError):
     """Too often in too short a time; the text names the limit. The detail `retryAfter` tells after how many seconds the
     same request may be sent again; over HTTP it is the header Retry-After, too.

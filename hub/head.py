@@ -1,24 +1,54 @@
-"""The first line and headers of a request, bounded: uvicorn's fast parser gathers them without any limit."""
+"""What comes before a request is one: bounds on its head and on the time it takes to come.
+
+Uvicorn's fast parser gathers a head without any limit, and waits without end for the rest of a request.
+"""
+
+import logging
+import time
+from asyncio import TimerHandle, Transport
+from http import HTTPStatus
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub import answers
-from hub.errors import TooLarge
+from hub.errors import BadInput, HubError, TooLarge, TooSlow
+from hub.settings import Settings
 
-_REFUSED = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+_ANSWER = (
+    b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
 )
+_SELDOM = 60.0
+"""Seconds between two lines of the log that say the same: whoever sends nonsense does not write the log."""
 
 
 class Bounded(HttpToolsProtocol):
-    """Uvicorn's protocol, which answers 431 and hangs up once more than the limit of a head has come."""
+    """Uvicorn's protocol, which refuses what is no HTTP or too large a head, and hangs up on whoever says no more."""
 
     limit = 0
-    refusal = b""
+    patience = 0.0
     waiting = 0
     """Bytes that have come since a head, or a part of a body, was whole."""
+    _owed_since: float | None = None
+    """When the client began to owe the head of a request, or the next part of a body; None while it owes nothing."""
+    _looking: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """A client has come, to ask for something."""
+        super().connection_made(transport)
+        self._owed_since = self.loop.time()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._look_no_more()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is no longer HTTP's."""
+        self._look_no_more()
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before it is parsed."""
@@ -27,30 +57,90 @@ class Bounded(HttpToolsProtocol):
         if self.waiting > self.limit and not self.transport.is_closing():
             self.send_400_response("")
 
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._owed_since = self.loop.time()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Judge a whole head."""
         self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if self.waiting > self.limit:
             raise ValueError  # the parser stops, and send_400_response is called
         self.waiting = 0
+        self._owed_since = self.loop.time()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of a body is whole."""
         self.waiting = 0
+        self._owed_since = self.loop.time()
         super().on_body(body)
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse: as too large, if it is that."""
-        if self.waiting <= self.limit:
-            super().send_400_response(msg)
-            return
-        self.transport.write(_REFUSED % (len(self.refusal), self.refusal))
+    def on_message_complete(self) -> None:
+        """A request has come."""
+        self._owed_since = None
+        super().on_message_complete()
+
+    def send_400_response(self, _: str) -> None:
+        """Refuse what is no HTTP, or too large a head, as everything is refused."""
+        large = self.waiting > self.limit
+        self._refuse(
+            TooLarge("HEADERS_TOO_LARGE", limit=self.limit) if large else BadInput("NOT_HTTP"), 431 if large else 400
+        )
+
+    def _look(self) -> None:
+        """Hang up where the client has owed something for too long, or look again when it would have."""
+        patience, now = self.patience, self.loop.time()
+        if self._owed_since is not None and not self.flow.read_paused:
+            patience += self._owed_since - now
+        if patience > 0:
+            self._looking = self.loop.call_later(patience, self._look)
+        elif self._unanswered():
+            self._refuse(TooSlow("REQUEST_TOO_SLOW", seconds=self.patience), TooSlow.status)
+        else:
+            self.transport.close()
+
+    def _unanswered(self) -> bool:
+        """Whether a part of a request has come, and nothing of its answer has gone."""
+        if self.cycle is None or self.cycle.response_complete:
+            return self.waiting > 0
+        return not self.cycle.response_started
+
+    def _look_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def _refuse(self, error: HubError, status: int) -> None:
+        body = orjson.dumps(answers.refusal(error, "zh"))
+        self.transport.write(_ANSWER % (status, HTTPStatus(status).phrase.encode(), len(body), body))
         self.transport.close()
 
 
-def bounded(limit: int) -> type[Bounded]:
-    """The protocol of this process with a limit in bytes."""
-    Bounded.limit = limit
-    Bounded.refusal = orjson.dumps(answers.refusal(TooLarge("HEADERS_TOO_LARGE", limit=limit), "zh"))
+class _Seldom(logging.Filter):
+    """Lets what comes from the parser into the log once in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written: of those that are the same, one in `_SELDOM` seconds."""
+        if record.levelno != logging.WARNING:
+            return True
+        line, now = str(record.msg), time.monotonic()
+        if now - self._told.get(line, -_SELDOM) < _SELDOM:
+            return False
+        self._told[line] = now
+        return True
+
+
+_SELDOM_TOLD = _Seldom()
+
+
+def bounded(settings: Settings) -> type[Bounded]:
+    """The protocol of this process, within the settings' limits."""
+    Bounded.limit, Bounded.patience = settings.header_limit, settings.request_patience
+    logging.getLogger("uvicorn.error").addFilter(_SELDOM_TOLD)
     return Bounded

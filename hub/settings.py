@@ -39,6 +39,9 @@ class Settings:
     password_length: int = knob(10, "Shortest password allowed.")
     operation_timeout: float = knob(30.0, "Seconds a query may take as a whole; a write is never cut off.")
     header_limit: int = knob(32_000, "Bytes of a request's first line and headers.")
+    request_patience: float = knob(
+        30.0, "Seconds a client may take for a request's head, and from one part of its body to the next."
+    )
     body_limit: int = knob(1_000_000, "Bytes of a GraphQL request.")
     body_rate: int = knob(1_000_000, "Bytes a second that one client's GraphQL requests of more than 64 kB may bring.")
     body_burst: int = knob(4_000_000, "Bytes of such requests that a client may bring at once after a while without.")

@@ -54,7 +54,7 @@ def _serve(settings: Settings) -> None:
         workers=settings.workers,
         log_level="warning",
         access_log=False,
-        http=head.bounded(settings.header_limit),
+        http=head.bounded(settings),
         **wire.options(settings),
         server_header=False,
         timeout_keep_alive=30,
@@ -172,7 +172,7 @@ def _application(settings: Settings) -> Starlette:
 def _worker(settings: Settings) -> Starlette:
     """The application of one worker, which does not outlive its supervisor."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    head.bounded(settings.header_limit)
+    head.bounded(settings)
     wire.options(settings)
     return _application(settings)
 

@@ -18,7 +18,7 @@ async def served(settings: Settings, **overrides: Any) -> AsyncIterator[tuple[st
     """The address of a hub with these settings, and its application, served as `hub serve` does."""
     changed = replace(settings, **({"session_cache": 0.0} | overrides))
     app = build(changed)
-    protocol = head.bounded(changed.header_limit)
+    protocol = head.bounded(changed)
     plain = {
         "host": "127.0.0.1",
         "port": 0,

@@ -304,6 +304,20 @@ GENERAL: dict[str, Message] = {
         "请把查询和变量放在 POST 的内容中，并去掉不需要的请求头。",
         "Put query and variables into the body of a POST, and leave out headers that are not needed.",
     ),
+    "NOT_HTTP": Message(
+        "BAD_INPUT",
+        "收到的不是 HTTP/1.1 请求，或请求头自相矛盾。",
+        "What came is no HTTP/1.1 request, or its headers contradict each other.",
+        "请检查客户端或代理：请求体的长度只能用 Content-Length 或 Transfer-Encoding 之一说明。",
+        "Check the client or proxy: a body's length is told by Content-Length or Transfer-Encoding, never by both.",
+    ),
+    "REQUEST_TOO_SLOW": Message(
+        "TIMEOUT",
+        "请求在 {seconds:g} 秒内没有发完，连接已断开。",
+        "The rest of the request did not come within {seconds:g} seconds; the connection is closed.",
+        "请检查网络后重新发送。",
+        "Check the network and send it again.",
+    ),
     "UNAVAILABLE": Message(
         "UNAVAILABLE",
         "系统暂时无法访问数据库。",
