@@ -72,7 +72,7 @@ def build(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         readers.prepare()
         folding, erased = counts.folding(database), erasing.erasing(database, hub.files)
-        async with database, folding, erased, hub.watch.looking(), sockets.guarding():
+        async with database, folding, erased, hub.watch.looking(), hub.spending.telling(), sockets.guarding():
             yield
 
     app = Starlette(

@@ -7,7 +7,16 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from hub.errors import BadInput, HubError, MethodNotAllowed, NotAcceptable, TooComplex, TooLarge, UnsupportedMedia
+from hub.errors import (
+    BadInput,
+    HubError,
+    MethodNotAllowed,
+    NotAcceptable,
+    RateLimited,
+    TooComplex,
+    TooLarge,
+    UnsupportedMedia,
+)
 from hub.settings import Settings
 
 JSON = "application/json"
@@ -48,9 +57,9 @@ def media_type(accept: str) -> str:
 
 def status(media: str, error: HubError) -> int:
     """The status of a well-formed request that was refused: `application/json` hides a refusal under 200, but never
-    that the hub failed, nor that the method was wrong.
+    that the hub failed, that the method was wrong, or that it came too soon.
     """
-    hidden = media == JSON and error.status < 500 and not isinstance(error, MethodNotAllowed)
+    hidden = media == JSON and error.status < 500 and not isinstance(error, MethodNotAllowed | RateLimited)
     return 200 if hidden else error.status
 
 

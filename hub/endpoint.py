@@ -33,6 +33,7 @@ from hub.errors import (
     Unavailable,
 )
 from hub.files import Files
+from hub.spending import Spending
 from hub.turns import Shares
 from hub.watch import Watch
 from loaders import read, seam
@@ -69,6 +70,7 @@ class Hub:
     """The seconds over which each client's refusals are told."""
     abandoned: Shares[str | None] = field(init=False)
     """The time of each client's queries that it did not wait for."""
+    spending: Spending = field(init=False)
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class Hub:
         self.arrivals = Shares(1.0, settings.body_burst / settings.body_rate)
         self.refusals = Shares(1.0, _REFUSALS_AT_ONCE)
         self.abandoned = Shares(settings.abandoned_share, settings.abandoned_burst)
+        self.spending = Spending(self.reader.database)
         self.watch = Watch(self.reader.database)
 
     async def context(self, headers: Headers, document: str = "") -> Context:
@@ -130,7 +133,8 @@ class Hub:
         return await self.shares.work(who, lambda: documents.learn(query), lambda: documents.kept.get(query))
 
     def charge(self, reading: Reading, token: str | None, host: str | None) -> None:
-        """Charge a client for the plans that its new document took, too."""
+        """Charge an account for what it read, and a client for the plans that its new document took, too."""
+        self.spending.note(reading.caller.account.id, reading.cost)
         if reading.compiled:
             ended = asyncio.get_running_loop().time()
             self.shares.note(self.client(token, host), ended - reading.compiled, ended)
@@ -227,6 +231,8 @@ class GraphQLEndpoint:
 
     async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> _Written:
         context = await self.hub.context(request.headers, query)
+        if context.account is not None and known.kind(wanted.operation) is not OperationType.MUTATION:
+            self.hub.spending.check(context.account.id)
         if wanted.hash is not None and context.account is not None and not known.faults:
             self.hub.schema.trusted.keep(wanted.hash, query)
         try:

@@ -80,6 +80,11 @@ class Settings:
     cost_limit: int = knob(
         2_000_000, "Cost of one query: rows it may touch, and their fields that tell about a person."
     )
+    cost_rate: int = knob(
+        120_000_000,
+        "Cost that one account's reads may sum up to in a minute, over all processes (one that does nothing else has "
+        "time for about 100,000,000); 0 sets no limit.",
+    )
     document_share: float = knob(0.01, "Share of a process's time in which one client's new documents are read.")
     document_burst: float = knob(0.2, "Seconds of that time a client may take at once that has sent none for a while.")
     abandoned_share: float = knob(

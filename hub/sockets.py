@@ -263,6 +263,8 @@ class Connection:
             _check(known.kind(wanted.operation))
             if wanted.hash is not None:
                 schema.trusted.keep(wanted.hash, query)
+        if self.caller is not None:
+            self.hub.spending.check(self.caller.account.id)
         context = self._context()
         context.operation = wanted.operation
         context.changes = partial(self._changes, context, query)

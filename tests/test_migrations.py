@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 TABLES = {table.name for table in Base.metadata.tables.values()}
 PUBLIC = {"chains", "chain_steps", "codes", "policy_versions", "register"}
 WRITE_ONLY = {"audit_values", "outbox"}
-SECRET = {"link_secrets"}
+SECRET = {"link_secrets", "spendings"}
 """What hub_system alone may read."""
 FIRST = "2026_11_24_0000"
 

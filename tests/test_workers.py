@@ -91,6 +91,7 @@ async def serving(settings: Settings, home: Path) -> AsyncIterator[Served]:
         "HUB_SESSION_CACHE": str(STALE),
         "HUB_FOLD_SECONDS": "0",
         "HUB_IMPORT_WORKERS": "0",
+        "HUB_COST_RATE": "60000",
         "PYTHONPATH": ROOT,
     }
     words = [sys.executable, "-m", "hub", "serve", "--port", str(port), "--workers", "2"]
@@ -117,6 +118,30 @@ async def serving(settings: Settings, home: Path) -> AsyncIterator[Served]:
 async def served(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     async with serving(settings, tmp_path_factory.mktemp("served")) as served:
         yield served
+
+
+async def test_what_was_spent_with_one_process_is_spent_for_all(
+    served: Served, province: Province, system: asyncpg.Connection
+) -> None:
+    one, other = served.workers()
+    tokens = {name: await make_caller(system, province, name, ROLE) for name in ("spends", "does not")}
+
+    async def ask(client: httpx.AsyncClient, who: str) -> int:
+        headers = {"authorization": f"Bearer {tokens[who]}"}
+        dear = {"query": "{ students(first: 200) { nodes { name guardians { name } } } }"}
+        return (await client.post("/graphql", json=dear, headers=headers)).status_code
+
+    async with served.of(one) as first, served.of(other) as second:
+        for _ in range(500):
+            if (status := await ask(first, "spends")) != 200:
+                break
+        assert status == 429
+        for _ in range(100):  # it does not ask before somebody spends with it, too
+            if (status := await ask(second, "spends")) != 200:
+                break
+            await asyncio.sleep(0.1)
+        assert status == 429
+        assert [await ask(client, "does not") for client in (first, second)] == [200, 200]
 
 
 async def test_what_changes_is_followed_by_every_process(

@@ -283,6 +283,13 @@ GENERAL: dict[str, Message] = {
         "请拆分查询或减小每页数量。",
         "Split the query or ask for smaller pages.",
     ),
+    "COST_RATE": Message(
+        "RATE_LIMITED",
+        "本账号的查询量过大：每分钟成本最多 {limit}，请在 {seconds} 秒后继续。",
+        "This account's queries are too much work: a cost of at most {limit} a minute; go on after {seconds} seconds.",
+        "请按 Retry-After 稍候再发，减小每页数量，或只查询需要的字段。",
+        "Wait as Retry-After says, ask for smaller pages, or for the fields that are needed only.",
+    ),
     "TOO_MUCH_AT_ONCE": Message(
         "RATE_LIMITED",
         "大请求发得太快：每秒最多 {limit} 字节。",

@@ -1,6 +1,6 @@
 """The register's tables, one file per noun."""
 
-from hub.models.account import Account, Grant, Lease, PolicyVersion, Session
+from hub.models.account import Account, Grant, Lease, PolicyVersion, Session, Spending
 from hub.models.attendance import Absence, ClassDay
 from hub.models.audit import Audit, AuditValue, Outbox, Request
 from hub.models.base import Base
@@ -65,6 +65,7 @@ __all__ = [
     "SchoolStage",
     "SchoolVersion",
     "Session",
+    "Spending",
     "Student",
     "StudentVersion",
 ]

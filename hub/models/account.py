@@ -31,6 +31,17 @@ class Account(Base):
     version: Mapped[Version]
 
 
+class Spending(Base):
+    """When what an account's reads have cost will be paid off, see `hub/spending.py`."""
+
+    __tablename__ = "spendings"
+    __trial__ = KEEP
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    until: Mapped[datetime]
+
+
 class Grant(Base):
     """A role held over a place, a school or a class, for a period (授权). `path` is the root; exactly one of the three
     keys says what stands there.
