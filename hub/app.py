@@ -88,7 +88,7 @@ def build(settings: Settings) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HubError: _refused, HTTPException: _nothing_here, 500: _broken},
     )
-    app.add_middleware(_Front, graphql=GraphQLEndpoint(hub), sockets=sockets)
+    app.middleware_stack = _Front(app.build_middleware_stack(), GraphQLEndpoint(hub), sockets)
     app.state.hub, app.state.sockets = hub, sockets
     return app
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from hub.errors import (
     BadInput,
@@ -27,6 +29,23 @@ SMALL = 64_000
 """Bytes that a request may bring without waiting: fewer than the server takes off the network for nobody yet."""
 
 
+class Incoming:
+    """One HTTP request: what starlette's Request tells of it, with its headers gone through once."""
+
+    __slots__ = ("headers", "host", "method", "query", "receive", "token")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        # Of a header that comes twice the first counts.
+        pairs = reversed(scope["headers"])
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+        self.method: str = scope["method"]
+        self.query: bytes = scope["query_string"]
+        self.receive = receive
+        self.token = bearer(self.headers.get("authorization", ""))
+        client = scope.get("client")
+        self.host: str | None = client[0] if client else None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A well-formed request: the document or its hash, and what goes with it."""
@@ -38,6 +57,12 @@ class Asked:
     operation: str | None
     by_link: bool = False
     """Whether it came by GET."""
+
+
+def bearer(header: str) -> str | None:
+    """The token of an Authorization header, if it has one."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def media_type(accept: str) -> str:
@@ -63,7 +88,7 @@ def status(media: str, error: HubError) -> int:
     return 200 if hidden else error.status
 
 
-async def read(request: Request, settings: Settings, pace: Callable[[int], Awaitable[None]]) -> Asked:
+async def read(request: Incoming, settings: Settings, pace: Callable[[int], Awaitable[None]]) -> Asked:
     """What a request asks; a large one comes as fast as `pace`, told each part's bytes, lets it.
 
     Raises MethodNotAllowed, UnsupportedMedia, TooLarge, TooComplex or BadInput.
@@ -125,7 +150,7 @@ def _check_type(header: str) -> None:
         raise UnsupportedMedia("UNSUPPORTED_MEDIA_TYPE", type=header[:60] or "(none)", wanted=JSON)
 
 
-async def _body(request: Request, limit: int, pace: Callable[[int], Awaitable[None]]) -> bytes:
+async def _body(request: Incoming, limit: int, pace: Callable[[int], Awaitable[None]]) -> bytes:
     """The body, never more than the limit of it. Raises TooLarge as soon as more has arrived or is announced."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:20]) > limit:
@@ -144,9 +169,9 @@ async def _body(request: Request, limit: int, pace: Callable[[int], Awaitable[No
     return b"".join(parts)
 
 
-def _by_link(request: Request, settings: Settings) -> Asked:
+def _by_link(request: Incoming, settings: Settings) -> Asked:
     """A request that is an address. Its text is taken only where the settings open that; a hash always is."""
-    given = request.query_params
+    given = QueryParams(request.query)
     if len(given.multi_items()) != len(given):
         raise BadInput("BAD_REQUEST", detail="a parameter twice")
     if "query" in given and not settings.plain_get:

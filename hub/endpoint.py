@@ -1,7 +1,7 @@
 """/graphql: one request read, answered and written, with as little between as there can be."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,8 +10,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 from graphql import GraphQLError, OperationType
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
@@ -20,7 +19,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 import policies
 from hub import answers, asked, caller, clock
 from hub.accounts import Sessions
-from hub.asked import Asked
+from hub.asked import Asked, Incoming, bearer
 from hub.caller import Account
 from hub.errors import (
     BadInput,
@@ -82,7 +81,7 @@ class Hub:
         self.spending = Spending(self.reader.database)
         self.watch = Watch(self.reader.database)
 
-    async def context(self, headers: Headers, document: str = "") -> Context:
+    async def context(self, headers: Mapping[str, str], document: str = "") -> Context:
         """Who asks, as their headers say. An unknown token is nobody: only fields that need somebody refuse."""
         speech = answers.language(headers.get("accept-language", ""))
         token, role = bearer(headers.get("authorization", "")), headers.get("hub-role")
@@ -161,13 +160,13 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
+        request = Incoming(scope, receive)
         speech = answers.language(request.headers.get("accept-language", ""))
         media = asked.JSON
         response: ASGIApp
         try:
             media = asked.media_type(request.headers.get("accept", ""))
-            response, refused = await self._answer(request, media)
+            response, refused = await self._answer(request, media, speech)
         except HubError as error:
             response, refused = _refusal(error, speech, media, error.status), True
         except (ClientDisconnect, Gone):
@@ -180,18 +179,20 @@ class GraphQLEndpoint:
             await self._hold_back(request)
         await response(scope, receive, send)
 
-    async def _hold_back(self, request: Request) -> None:
+    async def _hold_back(self, request: Incoming) -> None:
         """Let a client that has been refused often wait to hear it: refusals take everybody's time, and it has little
         to lose. So few wait at once that more of them are told at once.
         """
-        who = self.hub.client(*_told(request))
+        who = self.hub.client(request.token, request.host)
         with suppress(Gone):
             waiting = self.hub.refusals.take(who, 1 / self.settings.refusal_rate, _LONGEST_REFUSAL)
             await self._attended(request.receive, waiting)
 
-    async def _answer(self, request: Request, media: str) -> tuple[ASGIApp, bool]:
+    async def _answer(self, request: Incoming, media: str, speech: Language) -> tuple[ASGIApp, bool]:
         """The answer, and whether it is a refusal: of the request, or of all that a query asks."""
-        wanted = await asked.read(request, self.settings, lambda size: self.hub.take_in(size, *_told(request)))
+        wanted = await asked.read(
+            request, self.settings, lambda size: self.hub.take_in(size, request.token, request.host)
+        )
         try:
             query = self.hub.schema.trusted.find(wanted.query, wanted.hash)
             known = await self._known(request, query)
@@ -207,29 +208,30 @@ class GraphQLEndpoint:
             written, executed, vain = await work
             return _json(written, executed, media), not executed or (vain and not writes)
         except HubError as error:
-            speech = answers.language(request.headers.get("accept-language", ""))
             return _refusal(error, speech, media, asked.status(media, error)), True
 
-    async def _known(self, request: Request, query: str) -> Known:
+    async def _known(self, request: Incoming, query: str) -> Known:
         """The document; who asks for a new one may go while it waits for its time."""
         documents = self.hub.schema.documents
         if documents.knows(query):
             return documents.know(query)
-        return await self._attended(request.receive, self.hub.know(query, *_told(request)))
+        return await self._attended(request.receive, self.hub.know(query, request.token, request.host))
 
-    async def _read(self, request: Request, wanted: Asked, query: str, known: Known) -> _Written:
+    async def _read(self, request: Incoming, wanted: Asked, query: str, known: Known) -> _Written:
         """As `_work`, for somebody who may go: who has often gone while the hub was at work waits before the next."""
-        who, abandoned = self.hub.client(*_told(request)), self.hub.abandoned
-        await abandoned.wait(who)
+        abandoned = self.hub.abandoned
+        if len(abandoned):
+            await abandoned.wait(self.hub.client(request.token, request.host))
         time = asyncio.get_running_loop().time
         begun = time()
         try:
             return await self._work(request, wanted, query, known)
         except asyncio.CancelledError:
+            who = self.hub.client(request.token, request.host)
             abandoned.note(who, begun, min(time(), begun + _MOST_CHARGED))
             raise
 
-    async def _work(self, request: Request, wanted: Asked, query: str, known: Known) -> _Written:
+    async def _work(self, request: Incoming, wanted: Asked, query: str, known: Known) -> _Written:
         context = await self.hub.context(request.headers, query)
         if context.account is not None and known.kind(wanted.operation) is not OperationType.MUTATION:
             self.hub.spending.check(context.account.id)
@@ -240,7 +242,7 @@ class GraphQLEndpoint:
         finally:
             if context.reading is not None:
                 context.reading.close()
-                self.hub.charge(context.reading, *_told(request))
+                self.hub.charge(context.reading, request.token, request.host)
         written = orjson.dumps(answer, default=default)
         if len(written) > self.settings.answer_limit:
             raise context.committed or TooComplex("ANSWER_TOO_LARGE", limit=self.settings.answer_limit)
@@ -352,17 +354,6 @@ def _in_order(result: Any) -> list[GraphQLError]:
     """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
     places = {key: at for at, key in enumerate(result.data or {})}
     return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
-
-
-def _told(request: Request) -> tuple[str | None, str | None]:
-    """The token that a request brings, and where it comes from."""
-    return bearer(request.headers.get("authorization", "")), request.client and request.client.host
-
-
-def bearer(header: str) -> str | None:
-    """The token of an Authorization header, if it has one."""
-    scheme, _, token = header.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 @dataclass(frozen=True, slots=True)

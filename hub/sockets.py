@@ -16,8 +16,9 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from hub import answers, asked, caller, clock
+from hub.asked import bearer
 from hub.caller import Account, Caller
-from hub.endpoint import Hub, answered, bearer
+from hub.endpoint import Hub, answered
 from hub.errors import BadInput, Forbidden, HubError, RateLimited, TooComplex, Unauthenticated
 from hub.rounds import rounds
 from loaders.fragment import default

@@ -29,6 +29,8 @@ _LOOK, _PAUSE, _GRACE = 0.2, 1.0, 8.0
 """Seconds between two looks at a worker of the queue, before a new one, and until one that should end is made to."""
 _SWITCH = 0.0001
 """Seconds after which a thread that compiles lets the loop go on: a fiftieth of what Python waits otherwise."""
+_YOUNG = 10_000
+"""New objects until the collector looks for rubbish among them: those of some dozens of requests."""
 _PATIENCE, _FAREWELL = 60, 10
 """Seconds a worker may leave its supervisor without an answer, as one that starts on a busy machine does;
 and has for the requests at work when it is told to end."""
@@ -166,6 +168,7 @@ def _application(settings: Settings) -> Starlette:
     sys.setswitchinterval(_SWITCH)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG)
     return application
 
 

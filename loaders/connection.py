@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -52,6 +52,21 @@ def page_size(call: Call, field: Selected) -> int:
     return size
 
 
+def _sized(field: Selected) -> Callable[[Call], int]:
+    """`page_size` of a field, for a plan's calls: found out once where no variable changes it."""
+    known: list[int] = []
+
+    def size(call: Call) -> int:
+        if known:
+            return known[0]
+        found = page_size(call, field)
+        if field.steady:
+            known.append(found)
+        return found
+
+    return size
+
+
 class Page:
     """One connection being compiled.
 
@@ -84,7 +99,8 @@ class Page:
         self.backward = given.get("last") is not None
         self.resumed = given.get("before" if self.backward else "after") is not None
         self.signature = f"{field.name}|{self.order}"
-        self.size = compiler.bind(lambda call: page_size(call, field), BigInteger())
+        self._sized = _sized(field)
+        self.size = compiler.bind(self._sized, BigInteger())
         self.nodes: dict[str, str] = {}
         self.shared: ColumnElement[Any] | None = None
         """What is the same of all its rows, and what the index that keeps them together begins with."""
@@ -92,7 +108,7 @@ class Page:
     def compile(self) -> Select[Any]:
         """The statement: one row, one JSON object."""
         compiler = self.compiler
-        outer, compiler.cost = compiler.cost, Cost(lambda call: page_size(call, self.field))
+        outer, compiler.cost = compiler.cost, Cost(self._sized)
         outer.parts.append(compiler.cost)
         parts = compiler.document.fields(compiler.kind(self.field), self.field.nodes)
         simple = [part.name for part in parts] == ["nodes"] and not self.backward

@@ -60,6 +60,11 @@ class Selected:
         """What no other field of the document has: its first node, and its definition."""
         return id(self.nodes[0]), id(self.definition)
 
+    @property
+    def steady(self) -> bool:
+        """Whether its arguments are known to be the same whatever the variables are."""
+        return bool(self._arguments) and not self._arguments[0].varying.args
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
