@@ -133,7 +133,7 @@ class Hub:
 
     def charge(self, reading: Reading, token: str | None, host: str | None) -> None:
         """Charge an account for what it read, and a client for the plans that its new document took, too."""
-        self.spending.note(reading.caller.account.id, reading.cost)
+        self.spending.note(reading.caller.account.id, reading.paid)
         if reading.compiled:
             ended = asyncio.get_running_loop().time()
             self.shares.note(self.client(token, host), ended - reading.compiled, ended)
@@ -184,7 +184,7 @@ class GraphQLEndpoint:
         to lose. So few wait at once that more of them are told at once.
         """
         who = self.hub.client(request.token, request.host)
-        with suppress(Gone):
+        with suppress(Gone, Unavailable):
             waiting = self.hub.refusals.take(who, 1 / self.settings.refusal_rate, _LONGEST_REFUSAL)
             await self._attended(request.receive, waiting)
 

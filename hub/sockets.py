@@ -166,7 +166,10 @@ class Connection:
         if text is None:
             raise Closed(4400, "WebSocket message must be text")
         if len(text) > asked.SMALL:
-            await self.hub.take_in(len(text), self.token or None, self.host)
+            try:
+                await self.hub.take_in(len(text), self.token or None, self.host)
+            except RateLimited:
+                raise Closed(4429, "Too much at once") from None
         return text
 
     async def _take(self, text: str) -> None:

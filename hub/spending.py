@@ -74,7 +74,7 @@ class Spending:
             rows = found.all()
         now = asyncio.get_running_loop().time()
         for account, spent in told.items():
-            self._untold[account] -= spent
+            self._untold[account] = max(0.0, self._untold.get(account, 0.0) - spent)
         for row in rows:
             self._until[row.account_id] = now + row.rest + self._untold.get(row.account_id, 0.0)
 

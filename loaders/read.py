@@ -82,6 +82,8 @@ class Reading:
     """Seconds that were spent on plans nobody had asked for yet."""
     cost: int = 0
     """What the request's reads cost so far: rows they may touch, and fields of those that tell about a person."""
+    paid: int = 0
+    """What of that belongs to statements that were not refused for it."""
     places: dict[int, Place] = field(default_factory=dict)
     """The loaded fields of the plans run so far."""
     looking_up: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -135,7 +137,8 @@ async def _fetch(
     try:
         values = plan.values(call)
     finally:
-        reading.rows, reading.cost = call.spent, call.cost
+        before, reading.rows, reading.cost = reading.cost, call.spent, call.cost
+    reading.paid += reading.cost - before
     reading.denials += plan.denials
     reading.statements += 1
     async with reading.turn(), reading.reader.database.reading() as connection:

@@ -119,6 +119,15 @@ async def test_who_is_refused_over_and_over_hears_it_later_and_nobody_else_does(
         assert (await waiting).json()["errors"]
 
 
+async def test_a_refusal_waits_no_longer_than_an_operation_may(
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "_LONGEST_REFUSAL", 60.0)
+    async with hub(settings, province, refusal_rate=0.1, operation_timeout=0.2) as http:
+        answers = [await http.post("/graphql", json=BROKEN, headers=of(province, "countyA")) for _ in range(3)]
+    assert {answer.json()["errors"][0]["extensions"]["code"] for answer in answers} == {"BAD_INPUT"}
+
+
 async def test_of_many_refusals_few_wait_at_once(
     settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,16 @@ async def test_who_has_spent_a_minutes_worth_waits_and_nobody_else_does(settings
         assert told.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED", "a write is never too dear"
 
 
+async def test_what_is_refused_for_its_cost_is_not_paid(settings: Settings, province: Province) -> None:
+    async with hub(settings, cost_rate=1_000, cost_limit=1_000) as (http, _):
+        headers = {"authorization": f"Bearer {province.tokens['countyA']}"}
+        dear = {"query": "{ schools(first: 200) { nodes { students(first: 200) { nodes { name } } } } }"}
+        for _ in range(4):
+            told = (await http.post("/graphql", json=dear, headers=headers)).json()
+            assert told["errors"][0]["extensions"]["code"] == "TOO_COMPLEX"
+        assert (await http.post("/graphql", json=PAGE, headers=headers)).status_code == 200
+
+
 async def test_a_subscription_is_refused_to_who_has_spent_too_much(
     settings: Settings, province: Province, system: asyncpg.Connection
 ) -> None:
