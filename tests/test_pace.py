@@ -18,6 +18,8 @@ from hub.app import build
 from hub.settings import Settings
 from hub.turns import Shares
 from tests.province import Province
+from tests.served import served
+from tests.sockets import entered
 
 GOOD = {"query": "{ schools { totalCount } }"}
 LARGE = GOOD | {"variables": {"x": "y" * 200_000}}
@@ -149,3 +151,11 @@ async def test_a_write_that_is_refused_is_told_at_once(settings: Settings, provi
     async with hub(settings, province, refusal_rate=1e-3) as http:
         answers = [await http.post("/graphql", json=signing) for _ in range(8)]
         assert {answer.json()["errors"][0]["extensions"]["code"] for answer in answers} == {"UNAUTHENTICATED"}
+
+
+async def test_too_much_at_once_by_websocket_ends_it_and_says_why(settings: Settings, province: Province) -> None:
+    slow = served(settings, body_rate=1_000, body_burst=1)
+    async with slow as (address, _), entered(address, province.tokens["schoolA1"]) as client:
+        for _ in range(2):
+            await client.say("ping", payload={"x": "y" * 100_000})
+        assert await client.end() == (4429, "Too much at once")
