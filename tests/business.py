@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.conftest import Ask
+from tests.desk import code_of, dump
 from tests.province import CITY, COUNTY_A, COUNTY_B, Province, make_caller
 
 REQUEST = "mutation($input: RequestTransferInput!) { requestTransfer(input: $input) { case { %s } } }"
@@ -16,6 +16,7 @@ WHOLE = """id kind state school { id code name phone } otherSchool { code name }
 STATE = "id state version waitingOffice"
 BUSINESS = ("cases", "case_subjects", "case_steps", "case_decisions", "case_files", "leases")
 REGISTER = ("students", "guardians", "placements", "student_versions", "classes")
+EVERYTHING = (*BUSINESS, *REGISTER, "outbox", "requests")
 
 
 async def make_leaders(system: asyncpg.Connection, province: Province) -> None:
@@ -51,7 +52,7 @@ def wanted(province: Province, pupil: str = "a1-1-1", to: str = "A2-1", **given:
 class Counter:
     """Where cases are asked for, decided and withdrawn; every answer as it came."""
 
-    def __init__(self, ask: Ask, province: Province) -> None:
+    def __init__(self, ask: Any, province: Province) -> None:
         self.ask, self.province = ask, province
 
     async def request(self, caller: str | None = "schoolA2", fields: str = WHOLE, role: str = "", **given: Any) -> Any:
@@ -85,3 +86,12 @@ class Counter:
     async def _asked(self, caller: str | None, document: str, given: dict[str, Any], role: str) -> Any:
         headers = {"hub_role": role} if role else {}
         return await self.ask(caller, document, {"input": given}, **headers)
+
+
+async def refused(system: asyncpg.Connection, asking: Any) -> tuple[str, str]:
+    """The code and key of what is refused and changes nothing."""
+    before = await dump(system, EVERYTHING)
+    answer = await asking
+    assert answer["data"] is None, answer
+    assert await dump(system, EVERYTHING) == before
+    return code_of(answer)

@@ -15,7 +15,9 @@ from hub import db, migrate, seed
 from hub.app import build
 from hub.postgres import Cluster
 from hub.settings import Settings
+from tests.business import Counter, make_leaders
 from tests.desk import BORN, Desk, make_id
+from tests.form import Form, make_sound
 from tests.province import COUNTY_A, Province, make_caller, make_student
 from tests.slate import Slate
 
@@ -23,6 +25,7 @@ LONGEST = (
     *(
         "test_import_faults",
         "test_graphiql",
+        "test_graphiql_uploads",
         "test_cli",
         "test_fuzz",
         "test_packaging",
@@ -150,6 +153,24 @@ async def once_more(settings: Settings, system: asyncpg.Connection) -> AsyncIter
 @pytest.fixture
 def desk(http: httpx.AsyncClient, ask: Ask, province: Province) -> Desk:
     return Desk(http, ask, province)
+
+
+@pytest.fixture
+def form(ask: Ask, province: Province) -> Form:
+    return Form(ask, province)
+
+
+@pytest.fixture
+async def pupil(system: asyncpg.Connection, province: Province) -> str:
+    """The short name of a sound pupil of A1."""
+    return await make_sound(system, province)
+
+
+@pytest.fixture
+async def counter(ask: Ask, province: Province, system: asyncpg.Connection) -> Counter:
+    """The counter of cases, with the leaders who decide them."""
+    await make_leaders(system, province)
+    return Counter(ask, province)
 
 
 @pytest.fixture

@@ -4,17 +4,27 @@ Each is written by hand from the rule's words, apart from the code that finds it
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from hub import clock, identity
-
-Row = dict[str, Any]
-Findings = list[tuple[str, str]]
-"""What a row is to be told: slots and codes."""
-TODAY = clock.today()
+from tests.spoiling import (
+    PLANTERS,
+    TODAY,
+    Findings,
+    Planter,
+    Row,
+    Sheet,
+    alone,
+    apart,
+    both,
+    broken_by,
+    changed,
+    grown,
+    number,
+    reborn,
+    without_papers,
+)
 
 NOT_OF_A_SHEET = {
     "BAD_CLASS_NUMBER": "stands on the sheet of classes",
@@ -75,96 +85,6 @@ TYPED = ("WRONG_TYPE", "FORMULA_NOT_ALLOWED", "ERROR_CELL", "NUMBER_NOT_TEXT", "
 """What only a workbook can say: a text has neither formulas nor numbers."""
 
 
-@dataclass
-class Sheet:
-    """A school's pupils on their way to a sheet: its rows, and which pupils the register knows.
-
-    `classes` are grades by class number. `free` are the places of rows that are new to the register and still sound.
-    """
-
-    code: str
-    founder: str
-    classes: Mapping[str, int]
-    typed: bool
-    rows: list[Row]
-    known: set[int]
-    free: list[int] = field(default_factory=list)
-    others: list[Row] = field(default_factory=list)
-    """Pupils of other schools of its kind whom the register knows, and nobody has taken."""
-
-    def grade(self, row: Row) -> int:
-        return self.classes[row["class_number"]]
-
-    def add(self, row: Row) -> int:
-        """One more row at the end, without a number in the class; its place."""
-        self.rows.append({**row, "number_in_class": ""})
-        return len(self.rows) - 1
-
-
-def number(born: str, sex: str, sequence: int, division: str = "140105") -> str:
-    """A sound identity number."""
-    body = f"{division}{born}{(2 * sequence + (sex == '男')) % 1000:03d}"
-    return body + identity.check_character(body)
-
-
-def grown(relation: str = "父亲", years: int = 40, end: str = "") -> str:
-    """The number of a grown-up of some age, who is of the sex of the relation; where wanted, one of this last character."""
-    born = f"{TODAY.year - years}0304"
-    found = (number(born, "女" if relation == "母亲" else "男", at) for at in range(1, 400))
-    return next(each for each in found if each.endswith(end))
-
-
-def alone(row: Row, relation: str = "父亲", **guardian: str) -> None:
-    """Leave the pupil one family member, of this relation, the guardian and without papers unless it is said."""
-    for slot in [slot for slot in row if slot.startswith("guardian2.")]:
-        row[slot] = ""
-    given = {"relation": relation, "relation_note": "", "is_guardian": "是", "id_type": "", "id_number": ""} | guardian
-    row |= {f"guardian1.{key}": value for key, value in given.items()}
-
-
-def without_papers(row: Row) -> None:
-    """A sound pupil without a number, known by that of the father."""
-    row |= {"id_type": "其他", "id_number": ""}
-    alone(row, id_type="居民身份证", id_number=grown())
-
-
-def reborn(row: Row, born: str) -> None:
-    """Another birth date, also in the number, and a father of whom no number is known."""
-    row |= {"birth_date": born, "id_number": number(born, row["sex"], 40, row["id_number"][:6])}
-    alone(row)
-
-
-def both(row: Row, relation: str, note: str = "") -> None:
-    """A second family member, of whom only name and relation are said."""
-    alone(row)
-    row |= {"guardian2.name": "王大力", "guardian2.relation": relation, "guardian2.relation_note": note}
-
-
-Planter = Callable[[Sheet, int, random.Random], tuple[int, Findings] | None]
-"""Spoils the row at a place; which row is found out, and what is told of it. None where the row cannot break the rule."""
-
-PLANTERS: dict[str, Planter] = {}
-
-
-def _broken_by(code: str, *also: str, slot: str, **elsewhere: str) -> Callable[[Callable[[Sheet, Row], Any]], None]:
-    """A rule that a change of one row breaks; `also` are warnings of the same cell that go with it, as others do."""
-
-    def register(change: Callable[[Sheet, Row], Any]) -> None:
-        def plant(sheet: Sheet, at: int, _draw: random.Random) -> tuple[int, Findings] | None:
-            told = [*((slot, each) for each in (code, *also)), *elsewhere.items()]
-            return None if change(sheet, sheet.rows[at]) is False else (at, told)
-
-        PLANTERS[code] = plant
-
-    return register
-
-
-def _changed(code: str, slot: str, **changes: str) -> None:
-    """A rule that is broken by these cells, whatever else the row says; double underscores are dots."""
-    written = {name.replace("__", "."): value for name, value in changes.items()}
-    _broken_by(code, slot=slot)(lambda _sheet, row: row.update(written))
-
-
 def _in_a_cell(code: str) -> Planter:
     def plant(sheet: Sheet, at: int, draw: random.Random) -> tuple[int, Findings]:
         slots, cell = draw.choice(IN_A_CELL[code])
@@ -178,196 +98,192 @@ def _in_a_cell(code: str) -> Planter:
 # -- of one person
 
 
-@_broken_by("BIRTH_IN_FUTURE", slot="birth_date")
+@broken_by("BIRTH_IN_FUTURE", slot="birth_date")
 def _(_sheet: Sheet, row: Row) -> None:
     without_papers(row)
     row["birth_date"] = f"{TODAY.year + 1}0102"
 
 
-@_broken_by("BIRTH_OUT_OF_RANGE", "AGE_UNUSUAL_FOR_GRADE", slot="birth_date")
+@broken_by("BIRTH_OUT_OF_RANGE", "AGE_UNUSUAL_FOR_GRADE", slot="birth_date")
 def _(_sheet: Sheet, row: Row) -> None:
     without_papers(row)
     row |= {"birth_date": f"{TODAY.year - 40}0102", "guardian1.id_number": grown(years=70)}
 
 
-@_broken_by("ENTRY_IN_FUTURE", "ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
+@broken_by("ENTRY_IN_FUTURE", "ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
 def _(_sheet: Sheet, row: Row) -> None:
     row["entry_month"] = f"{TODAY.year + 2}09"
 
 
-@_broken_by("ENTRY_BEFORE_BIRTH", "ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
+@broken_by("ENTRY_BEFORE_BIRTH", "ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
 def _(_sheet: Sheet, row: Row) -> None:
     row["entry_month"] = row["birth_date"][:4] + "01"
 
 
-@_broken_by("BAD_ID_NUMBER", slot="id_number")
+@broken_by("BAD_ID_NUMBER", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row |= {"id_type": "护照", "id_number": "E1*4"}
 
 
-@_broken_by("ID_WRONG_LENGTH", slot="id_number")
+@broken_by("ID_WRONG_LENGTH", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = row["id_number"][:-1]
 
 
-@_broken_by("ID_WRONG_CHARACTERS", slot="id_number")
+@broken_by("ID_WRONG_CHARACTERS", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = row["id_number"][:14] + "O" + row["id_number"][15:]
 
 
-@_broken_by("ID_CHECK_DIGIT", slot="id_number")
+@broken_by("ID_CHECK_DIGIT", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = row["id_number"][:-1] + ("1" if row["id_number"][-1] != "1" else "2")
 
 
-@_broken_by("ID_UNKNOWN_DIVISION", slot="id_number")
+@broken_by("ID_UNKNOWN_DIVISION", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = number(row["birth_date"], row["sex"], 40, "149999")
 
 
-@_broken_by("ID_IMPOSSIBLE_DATE", slot="id_number")
+@broken_by("ID_IMPOSSIBLE_DATE", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = number(row["birth_date"][:4] + "0231", row["sex"], 40)
 
 
-_broken_by("ID_INSANE_AGE", slot="id_number", birth_date="AGE_UNUSUAL_FOR_GRADE")(
+broken_by("ID_INSANE_AGE", slot="id_number", birth_date="AGE_UNUSUAL_FOR_GRADE")(
     lambda _sheet, row: reborn(row, "19500102")
 )
 
 
-@_broken_by("ID_BIRTH_DATE_DISAGREES", slot="id_number")
+@broken_by("ID_BIRTH_DATE_DISAGREES", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["birth_date"] = row["birth_date"][:6] + ("16" if row["birth_date"][6:] != "16" else "17")
 
 
-@_broken_by("ID_SEX_DISAGREES", slot="id_number")
+@broken_by("ID_SEX_DISAGREES", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["sex"] = {"男": "女", "女": "男"}[row["sex"]]
 
 
-@_broken_by("AGE_UNUSUAL_FOR_GRADE", slot="birth_date")
+@broken_by("AGE_UNUSUAL_FOR_GRADE", slot="birth_date")
 def _(sheet: Sheet, row: Row) -> bool | None:
     if sheet.grade(row) > 6:
         return False
     return reborn(row, f"{int(row['birth_date'][:4]) - 6}{row['birth_date'][4:6]}15")
 
 
-@_broken_by("ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
+@broken_by("ENTRY_UNUSUAL_FOR_GRADE", slot="entry_month")
 def _(_sheet: Sheet, row: Row) -> None:
     row["entry_month"] = f"{int(row['entry_month'][:4]) - 3}09"
 
 
-@_broken_by("POLITICAL_STATUS_EARLY", slot="political_status")
+@broken_by("POLITICAL_STATUS_EARLY", slot="political_status")
 def _(sheet: Sheet, row: Row) -> bool | None:
     return row.update(political_status="共青团员") if sheet.grade(row) <= 5 else False
 
 
-@_broken_by("MIGRANT_BEYOND_COMPULSORY", slot="migrant_child")
+@broken_by("MIGRANT_BEYOND_COMPULSORY", slot="migrant_child")
 def _(sheet: Sheet, row: Row) -> bool | None:
     return row.update(migrant_child="是") if sheet.grade(row) >= 10 else False
 
 
-@_broken_by("BOUGHT_PLACE_AT_PUBLIC_SCHOOL", slot="bought_place")
+@broken_by("BOUGHT_PLACE_AT_PUBLIC_SCHOOL", slot="bought_place")
 def _(sheet: Sheet, row: Row) -> bool | None:
     return row.update(bought_place="是") if sheet.founder == "EDUCATION_DEPARTMENT" else False
 
 
-@_broken_by("INCLUSION_DISAGREES", slot="inclusion")
+@broken_by("INCLUSION_DISAGREES", slot="inclusion")
 def _(sheet: Sheet, row: Row) -> bool | None:
     return row.update(disability="视力残疾", inclusion="听力残疾随班就读") if sheet.code[:2] != "51" else False
 
 
-@_broken_by("LEFT_BEHIND_MIGRANT", slot="left_behind")
+@broken_by("LEFT_BEHIND_MIGRANT", slot="left_behind")
 def _(sheet: Sheet, row: Row) -> bool | None:
     return row.update(left_behind="单亲留守儿童", migrant_child="是") if sheet.grade(row) <= 9 else False
 
 
-_changed("HEALTH_DISAGREES", "health", health="残疾", disability="无残疾", inclusion="非随班就读")
-_changed("DISTANCE_TOO_FAR", "distance_km", attendance_type="走读", distance_km="60")
-_changed("SCHOOL_BUS_DISAGREES", "needs_school_bus", travel_mode="校车", needs_school_bus="否")
-_changed("NATIONALITY_DISAGREES", "nationality", nationality="美国")
-_changed("ID_TYPE_DOUBTFUL", "id_number", id_type="其他")
+changed("HEALTH_DISAGREES", "health", health="残疾", disability="无残疾", inclusion="非随班就读")
+changed("DISTANCE_TOO_FAR", "distance_km", attendance_type="走读", distance_km="60")
+changed("SCHOOL_BUS_DISAGREES", "needs_school_bus", travel_mode="校车", needs_school_bus="否")
+changed("NATIONALITY_DISAGREES", "nationality", nationality="美国")
+changed("ID_TYPE_DOUBTFUL", "id_number", id_type="其他")
 
 
 # -- of the family
 
 
-@_broken_by("GUARDIAN_ID_REQUIRED", slot="guardian1.id_number")
+@broken_by("GUARDIAN_ID_REQUIRED", slot="guardian1.id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     without_papers(row)
     row["guardian1.id_number"] = ""
 
 
-@_broken_by("NO_GUARDIAN", slot="guardian1.is_guardian")
+@broken_by("NO_GUARDIAN", slot="guardian1.is_guardian")
 def _(_sheet: Sheet, row: Row) -> None:
     without_papers(row)
     row["guardian1.is_guardian"] = "否"
 
 
-@_broken_by("ID_TWICE_IN_ROW", slot="guardian1.id_number")
+@broken_by("ID_TWICE_IN_ROW", slot="guardian1.id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row, "其他", relation_note="姑母", is_guardian="否", id_type="居民身份证", id_number=row["id_number"])
 
 
-_broken_by("RELATION_NOTE_REQUIRED", slot="guardian1.relation_note")(lambda _sheet, row: alone(row, "其他"))
+broken_by("RELATION_NOTE_REQUIRED", slot="guardian1.relation_note")(lambda _sheet, row: alone(row, "其他"))
 
 
-@_broken_by("RESIDENCE_CODE_REQUIRED", slot="guardian2.residence_code")
+@broken_by("RESIDENCE_CODE_REQUIRED", slot="guardian2.residence_code")
 def _(_sheet: Sheet, row: Row) -> None:
     both(row, "其他", "姑母")
     row["guardian2.id_type"] = "居民身份证"
 
 
-@_broken_by("LEFT_BEHIND_ORPHAN", slot="left_behind")
+@broken_by("LEFT_BEHIND_ORPHAN", slot="left_behind")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row, "祖父母或外祖父母")
     row |= {"orphan": "是", "left_behind": "单亲留守儿童", "migrant_child": "否"}
 
 
-@_broken_by("LEFT_BEHIND_PARENT_HERE", slot="guardian1.address")
+@broken_by("LEFT_BEHIND_PARENT_HERE", slot="guardian1.address")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row, address=row["present_address"])
     row |= {"left_behind": "双亲留守儿童", "migrant_child": "否"}
 
 
-@_broken_by("ORPHAN_WITH_PARENT", slot="guardian1.is_guardian")
+@broken_by("ORPHAN_WITH_PARENT", slot="guardian1.is_guardian")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row)
     row["orphan"] = "是"
 
 
-@_broken_by("ONLY_CHILD_WITH_SIBLING", slot="guardian2.relation")
+@broken_by("ONLY_CHILD_WITH_SIBLING", slot="guardian2.relation")
 def _(_sheet: Sheet, row: Row) -> None:
     both(row, "兄弟姐妹")
     row["only_child"] = "是"
 
 
-@_broken_by("GUARDIAN_TOO_YOUNG", slot="guardian1.id_number")
+@broken_by("GUARDIAN_TOO_YOUNG", slot="guardian1.id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     years = TODAY.year - int(row["birth_date"][:4]) + 10
     alone(row, is_guardian="否", id_type="居民身份证", id_number=grown(years=years))
 
 
-@_broken_by("GUARDIAN_UNDER_AGE", slot="guardian1.is_guardian")
+@broken_by("GUARDIAN_UNDER_AGE", slot="guardian1.is_guardian")
 def _(sheet: Sheet, row: Row) -> bool | None:
     if sheet.grade(row) > 6:
         return False
     return alone(row, "其他", relation_note="哥哥", id_type="居民身份证", id_number=grown(years=17))
 
 
-@_broken_by("RELATION_SEX_DISAGREES", slot="guardian1.relation")
+@broken_by("RELATION_SEX_DISAGREES", slot="guardian1.relation")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row, "父亲", id_type="居民身份证", id_number=grown("母亲"))
 
 
-_broken_by("RELATION_TWICE", slot="guardian2.relation")(lambda _sheet, row: both(row, "父亲"))
+broken_by("RELATION_TWICE", slot="guardian2.relation")(lambda _sheet, row: both(row, "父亲"))
 
 
 # -- of two rows, and of the register
-
-
-def _apart(planter: Planter) -> None:
-    PLANTERS[planter.__name__.lstrip("_").upper()] = planter
 
 
 def _another(sheet: Sheet, at: int, draw: random.Random) -> int | None:
@@ -380,19 +296,19 @@ def _another(sheet: Sheet, at: int, draw: random.Random) -> int | None:
     return other
 
 
-@_apart
+@apart
 def _duplicate_in_file(sheet: Sheet, at: int, _draw: random.Random) -> tuple[int, Findings]:
     return sheet.add(sheet.rows[at]), [("id_number", "DUPLICATE_IN_FILE")]
 
 
-@_apart
+@apart
 def _namesake_in_file(sheet: Sheet, at: int, _draw: random.Random) -> tuple[int, Findings]:
     row = sheet.rows[at]
     other = number(row["birth_date"], row["sex"], 41, row["id_number"][:6])
     return sheet.add({**row, "id_number": other}), [("name", "NAMESAKE_IN_FILE")]
 
 
-@_apart
+@apart
 def _number_in_class_twice(sheet: Sheet, at: int, draw: random.Random) -> tuple[int, Findings] | None:
     other = _another(sheet, at, draw)
     if other is None:
@@ -405,7 +321,7 @@ def _number_in_class_twice(sheet: Sheet, at: int, draw: random.Random) -> tuple[
     return max(at, other), [("number_in_class", "NUMBER_IN_CLASS_TWICE")]
 
 
-@_apart
+@apart
 def _key_data_differs(sheet: Sheet, _at: int, draw: random.Random) -> tuple[int, Findings] | None:
     if not sheet.known:
         return None
@@ -427,13 +343,13 @@ def _of_another_school(sheet: Sheet, draw: random.Random) -> Row | None:
     return row | {"school_code": sheet.code, "class_number": grades[taken["grade"]]}
 
 
-@_apart
+@apart
 def _id_already_registered_use_transfer(sheet: Sheet, _at: int, draw: random.Random) -> tuple[int, Findings] | None:
     row = _of_another_school(sheet, draw)
     return None if row is None else (sheet.add(row), [("id_number", "ID_ALREADY_REGISTERED_USE_TRANSFER")])
 
 
-@_apart
+@apart
 def _same_name_sex_birth(sheet: Sheet, _at: int, draw: random.Random) -> tuple[int, Findings] | None:
     row = _of_another_school(sheet, draw)
     if row is None:
@@ -445,35 +361,35 @@ def _same_name_sex_birth(sheet: Sheet, _at: int, draw: random.Random) -> tuple[i
 # -- what is mended
 
 
-@_broken_by("MENDED_BLANKS", slot="id_number")
+@broken_by("MENDED_BLANKS", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     found = row["id_number"]
     row["id_number"] = f"{found[:6]} {found[6:14]} {found[14:]}"
 
 
-@_broken_by("MENDED_APOSTROPHE", slot="id_number")
+@broken_by("MENDED_APOSTROPHE", slot="id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     row["id_number"] = f"'{row['id_number']}"
 
 
-@_broken_by("MENDED_CASE", slot="guardian1.id_number")
+@broken_by("MENDED_CASE", slot="guardian1.id_number")
 def _(_sheet: Sheet, row: Row) -> None:
     alone(row, id_type="居民身份证", id_number=grown(end="X").lower())
 
 
-@_broken_by("MENDED_DATE_FORM", slot="birth_date")
+@broken_by("MENDED_DATE_FORM", slot="birth_date")
 def _(_sheet: Sheet, row: Row) -> None:
     born = row["birth_date"]
     row["birth_date"] = f"{born[:4]}年{int(born[4:6])}月{int(born[6:])}日"
 
 
-@_broken_by("MENDED_DATE_SERIAL", slot="birth_date")
+@broken_by("MENDED_DATE_SERIAL", slot="birth_date")
 def _(_sheet: Sheet, row: Row) -> None:
     born = row["birth_date"]
     row["birth_date"] = (date(int(born[:4]), int(born[4:6]), int(born[6:])) - date(1899, 12, 30)) // timedelta(days=1)
 
 
-@_broken_by("MENDED_ZEROS", slot="class_number")
+@broken_by("MENDED_ZEROS", slot="class_number")
 def _(_sheet: Sheet, row: Row) -> bool | None:
     found = row["class_number"]
     return row.update(class_number=int(found)) if found.startswith("0") else False

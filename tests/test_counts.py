@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -18,132 +17,12 @@ from hub import counts, db
 from hub.db import Database
 from hub.postgres import Cluster
 from hub.settings import Settings
-from tests.conftest import Ask
-from tests.province import CITY, COUNTY_A, COUNTY_B, PROVINCE, Province, make_caller, make_student
+from tests.cube import WRITES, backlog, exact, fold, kept, pupils, recount, write
+from tests.province import COUNTY_B, Province, make_student
 from tests.test_cli import run
 
 MODERATE = modest(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-DIMENSIONS = ("school_year", "grade", "sex", "state")
-Cube = dict[tuple[Any, ...], tuple[int, ...]]
-
-
-def upward(path: str) -> list[str]:
-    place, _, school = path.partition(".")
-    return [place[:n] for n in (2, 4, 6) if n <= len(place)] + ([path] if school else [])
-
-
-def spread(cube: Counter[Any], path: str, territory: str, dims: tuple[Any, ...], measures: list[int]) -> None:
-    for axis, leaf in (("MANAGEMENT", path), ("TERRITORY", territory)):
-        for place in upward(leaf):
-            for name, number in zip(counts.MEASURES, measures, strict=True):
-                cube[axis, place, *dims, name] += number
-
-
-def plain(cube: Counter[Any]) -> dict[Any, int]:
-    return {key: number for key, number in cube.items() if number}
-
-
-async def recount(connection: asyncpg.Connection) -> dict[Any, int]:
-    """The obvious count: look at every pupil in turn."""
-    territories = {row["id"]: row["territory"] for row in await connection.fetch("SELECT * FROM schools")}
-    records = await connection.fetch("SELECT * FROM problem_records")
-    opened = Counter(row["student_id"] for row in records if row["state"] == "OPEN")
-    cube: Counter[Any] = Counter()
-    for pupil in await connection.fetch("SELECT * FROM students"):
-        measures = [
-            1,
-            pupil["attendance_type"] == "2",
-            bool(pupil["migrant_child"]),
-            pupil["left_behind"] != "0",
-            pupil["id_number"] is None,
-            pupil["photo_file_id"] is None,
-            opened[pupil["id"]],
-        ]
-        school = ".".join(pupil["path"].split(".")[:2])
-        spread(cube, school, territories[pupil["school_id"]], tuple(pupil[name] for name in DIMENSIONS), measures)
-    return plain(cube)
-
-
-async def kept(connection: asyncpg.Connection) -> dict[Any, int]:
-    """What the cells say, with what is not in them yet."""
-    cube: Counter[Any] = Counter()
-    for cell in await connection.fetch("SELECT * FROM count_cells"):
-        for name in counts.MEASURES:
-            cube[cell["axis"], cell["path"], *(cell[dim] for dim in DIMENSIONS), name] += cell[name]
-    for delta in await connection.fetch("SELECT * FROM count_deltas"):
-        dims = tuple(delta[name] for name in DIMENSIONS)
-        spread(cube, delta["path"], delta["territory"], dims, [delta[name] for name in counts.MEASURES])
-    for event in await connection.fetch(
-        """SELECT s.*, d.open, h.territory FROM problem_deltas d JOIN students s ON s.id = d.student_id
-           JOIN schools h ON h.id = s.school_id"""
-    ):
-        school = ".".join(event["path"].split(".")[:2])
-        dims = tuple(event[name] for name in DIMENSIONS)
-        spread(cube, school, event["territory"], dims, [0] * 6 + [event["open"]])
-    return plain(cube)
-
-
-async def exact(connection: asyncpg.Connection) -> None:
-    """In one snapshot, the cube is what counting gives, by this file's oracle and by the hub's own."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        assert await kept(connection) == await recount(connection)
-        assert await connection.fetch("SELECT * FROM differing_counts()") == []
-        assert await totals(connection) == await added_up(connection)
-        assert await connection.fetch("SELECT * FROM differing_totals()") == []
-
-
-async def totals(connection: asyncpg.Connection) -> dict[Any, int]:
-    """What the totals say."""
-    return {
-        (row["axis"], row["path"], row["state"], name): row[name]
-        for row in await connection.fetch("SELECT * FROM count_totals")
-        for name in counts.MEASURES
-    }
-
-
-async def added_up(connection: asyncpg.Connection) -> dict[Any, int]:
-    """What the cells of each place and state add up to."""
-    found: Counter[Any] = Counter()
-    for cell in await connection.fetch("SELECT * FROM count_cells"):
-        for name in counts.MEASURES:
-            found[cell["axis"], cell["path"], cell["state"], name] += cell[name]
-    return dict(found)
-
-
-async def fold(connection: asyncpg.Connection, many: int = 1_000) -> int | None:
-    found: int | None = await connection.fetchval("SELECT fold_counts($1)", many)
-    return found
-
-
-async def backlog(connection: asyncpg.Connection) -> tuple[int, int]:
-    row = await connection.fetchrow("SELECT (SELECT count(*) FROM count_deltas), (SELECT count(*) FROM problem_deltas)")
-    assert row is not None
-    return tuple(row)
-
-
-WRITES = {
-    "promote": "UPDATE students SET grade = grade % 9 + 1 WHERE id % 5 = $1 % 5",
-    "one": "UPDATE students SET grade = grade % 9 + 1, sex = CASE sex WHEN 'MALE' THEN 'FEMALE' ELSE 'MALE' END WHERE id = $1",
-    "leave": "UPDATE students SET state = CASE state WHEN 'IN_SCHOOL' THEN 'SUSPENDED' ELSE 'IN_SCHOOL' END WHERE id = $1",
-    "board": "UPDATE students SET attendance_type = CASE attendance_type WHEN '1' THEN '2' ELSE '1' END, migrant_child = NOT coalesce(migrant_child, false), left_behind = CASE left_behind WHEN '0' THEN '1' ELSE '0' END WHERE id = $1",
-    "number": "UPDATE students SET id_number = CASE WHEN id_number IS NULL THEN '14010520150315001X' END WHERE id = $1",
-    "plain": "UPDATE students SET phone = '13800138001', version = version + 1 WHERE id % 3 = $1 % 3",
-    "year": "UPDATE students SET school_year = school_year + 1 WHERE id = $1",
-    "move": """UPDATE students s SET school_id = c.school_id, class_id = c.id, path = c.path, grade = c.grade
-               FROM (SELECT * FROM classes ORDER BY (id * 7919 + $1) % 13, id LIMIT 1) AS c WHERE s.id = $1""",
-    "open": "INSERT INTO problem_records (student_id, kind, path, cause) SELECT id, 'ID_INVALID', path, '\\x00' FROM students WHERE id = $1 ON CONFLICT DO NOTHING",
-    "settle": "UPDATE problem_records SET state = 'CLOSED', closed_at = now(), resolution = 'EVIDENCE' WHERE student_id = $1 AND state = 'OPEN'",
-    "detect": "SELECT detect_problems(ARRAY[$1::bigint], ARRAY(SELECT id FROM students WHERE id = $1 AND id_number IS NOT NULL))",
-    "territory": "UPDATE schools SET territory = CASE territory WHEN '140105' THEN '140106' ELSE '140105' END WHERE id = (SELECT school_id FROM students WHERE id = $1)",
-    "class number": "UPDATE schools SET last_class_number = last_class_number + 1 WHERE id = (SELECT school_id FROM students WHERE id = $1)",
-}
-GONE = (
-    "DELETE FROM problem_records WHERE student_id = $1",
-    "DELETE FROM guardians WHERE student_id = $1",
-    "DELETE FROM placements WHERE student_id = $1",
-    "DELETE FROM students WHERE id = $1",
-)
-
+DEEDS = st.lists(st.tuples(st.sampled_from([*WRITES, "delete", "fold", "some"]), st.integers(0, 23)), max_size=14)
 
 # What two who write the same pupil at once may hear; the last is a number taken away while it is being judged.
 CROSSED = (
@@ -153,18 +32,6 @@ CROSSED = (
     asyncpg.LockNotAvailableError,
     asyncpg.NotNullViolationError,
 )
-
-
-async def write(connection: asyncpg.Connection, what: str, pupil: int) -> None:
-    for statement in GONE if what == "delete" else (WRITES[what],):
-        await connection.execute(statement, pupil)
-
-
-async def pupils(connection: asyncpg.Connection) -> list[int]:
-    return [row["id"] for row in await connection.fetch("SELECT id FROM students ORDER BY id")]
-
-
-DEEDS = st.lists(st.tuples(st.sampled_from([*WRITES, "delete", "fold", "some"]), st.integers(0, 23)), max_size=14)
 
 
 @MODERATE
@@ -376,44 +243,6 @@ async def test_cells_without_pupils_are_gone(province: Province, system: asyncpg
         assert await system.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
-COUNT = "headcounts(by: %s, groupBy: []) { students openProblems }"
-BOTH = f"code management: {COUNT % 'MANAGEMENT'} territory: {COUNT % 'TERRITORY'}"
-
-
-async def told(ask: Ask, caller: str = "prov") -> dict[str, tuple[int, int]]:
-    answer = await ask(caller, f"{{ regions {{ nodes {{ {BOTH} }} }} }}")
-    assert "errors" not in answer
-    return {
-        node["code"]: (node["management"][0]["students"], node["territory"][0]["students"])
-        for node in answer["data"]["regions"]["nodes"]
-    }
-
-
-async def test_a_school_that_moves_takes_its_numbers_along(
-    ask: Ask, province: Province, system: asyncpg.Connection
-) -> None:
-    await fold(system)
-    assert await told(ask) == {PROVINCE: (24, 24), CITY: (24, 24), COUNTY_A: (12, 18), COUNTY_B: (6, 6)}
-    old, new = province.paths["A1"], f"{COUNTY_B}.2114000001"
-    async with system.transaction():
-        await system.execute("UPDATE schools SET path = $2, territory = $3 WHERE path = $1", old, new, COUNTY_B)
-        await system.execute(
-            "UPDATE classes SET path = $2 || right(path, 8) WHERE school_id = $1", province.ids["A1"], new
-        )
-        await system.execute(
-            "UPDATE students SET path = $2 || right(path, 8) WHERE school_id = $1", province.ids["A1"], new
-        )
-    for _ in range(2):
-        assert await told(ask) == {PROVINCE: (24, 24), CITY: (24, 24), COUNTY_A: (6, 12), COUNTY_B: (12, 12)}
-        await exact(system)
-        await fold(system)
-    await system.execute("UPDATE schools SET territory = $2 WHERE id = $1", province.ids["C1"], COUNTY_B)
-    for _ in range(2):
-        assert await told(ask) == {PROVINCE: (24, 24), CITY: (24, 24), COUNTY_A: (6, 6), COUNTY_B: (12, 18)}
-        await exact(system)
-        await fold(system)
-
-
 async def test_a_pupil_who_comes_while_the_school_changes_territory_is_counted_there(
     province: Province, system: asyncpg.Connection, others: list[asyncpg.Connection]
 ) -> None:
@@ -430,141 +259,6 @@ async def test_a_pupil_who_comes_while_the_school_changes_territory_is_counted_t
     await exact(system)
     await fold(system)
     await exact(system)
-
-
-ROOT = "{ headcounts(groupBy: [%s], by: %s) { students boarding openProblems %s } }"
-
-
-@pytest.mark.parametrize(
-    ("caller", "management", "territory"),
-    [("prov", 24, 24), ("countyA", 12, 18), ("schoolA1", 6, 6), ("teacherA1-1", 3, 3), ("dash", 24, 24)],
-)
-@pytest.mark.parametrize("folded", [False, True])
-async def test_counts_over_all_one_may_see(
-    ask: Ask, province: Province, system: asyncpg.Connection, caller: str, management: int, territory: int, folded: bool
-) -> None:
-    await write(system, "open", province.ids["a1-1-1"])
-    await write(system, "board", province.ids["a1-1-2"])
-    if folded:
-        await fold(system)
-    for by, students in (("MANAGEMENT", management), ("TERRITORY", territory)):
-        answer = await ask(caller, ROOT % ("", by, ""))
-        assert answer == {"data": {"headcounts": [{"students": students, "boarding": 1, "openProblems": 1}]}}
-        rows = (await ask(caller, ROOT % ("GRADE", by, "grade")))["data"]["headcounts"]
-        assert sum(row["students"] for row in rows) == students
-        assert [row["grade"] for row in rows] == ([1] if caller.startswith("teacher") else [1, 2])
-
-
-async def test_several_roots_add_up_and_a_school_on_their_ground_counts_once(
-    ask: Ask, province: Province, system: asyncpg.Connection
-) -> None:
-    for caller, roots in {
-        "two": [COUNTY_A, province.paths["B1"]],
-        "twice": [COUNTY_A, province.paths["C1"]],
-        "beside": [COUNTY_B, province.paths["C1"]],
-    }.items():
-        await make_caller(system, province, caller, [("dashboard", root) for root in roots])
-    for _ in range(2):
-        for caller, management, territory in (("two", 18, 24), ("twice", 18, 18), ("beside", 12, 12)):
-            for by, students in (("MANAGEMENT", management), ("TERRITORY", territory)):
-                answer = await ask(caller, ROOT % ("", by, ""))
-                assert answer["data"]["headcounts"][0]["students"] == students, (caller, by)
-        await write(system, "open", province.ids["c1-1-1"])
-        await fold(system)
-
-
-async def test_within_and_where_narrow_a_count(ask: Ask, province: Province, system: asyncpg.Connection) -> None:
-    query = """query($where: HeadcountFilter, $within: String) {
-        headcounts(within: $within, groupBy: [SCHOOL_YEAR], where: $where) { schoolYear students }
-        region(code: "140105") { headcounts(groupBy: [], where: $where) { students } } }"""
-
-    async def count(**given: Any) -> tuple[int, int]:
-        answer = await ask("prov", query, given)
-        assert "errors" not in answer, answer
-        found, place = answer["data"]["headcounts"], answer["data"]["region"]["headcounts"]
-        return sum(row["students"] for row in found), place[0]["students"]
-
-    assert await count(within=COUNTY_B) == (6, 12)
-    assert await count(where={"grade": {"eq": 1}}) == (12, 6)
-    assert await count(where={"grade": {"in": [1, 2]}, "sex": {"eq": "FEMALE"}}) == (8, 4)
-    assert await count(where={"schoolYear": {"lt": 2000}}) == (0, 0)
-    assert await count(where={"schoolYear": {"gt": 2**31 - 1}}) == (0, 0)
-    answer = await ask("prov", query, {"where": {"grade": None}})
-    assert {error["extensions"]["key"] for error in answer["errors"]} == {"NULL_FILTER"}
-
-
-async def test_every_measure_is_told_at_place_school_and_class(
-    ask: Ask, province: Province, system: asyncpg.Connection
-) -> None:
-    pupil = province.ids["a1-1-1"]
-    await write(system, "board", pupil)
-    await write(system, "number", pupil)
-    await write(system, "open", pupil)
-    file = await system.fetchval(
-        "INSERT INTO files (account_id, name, size, sha256, key) VALUES ($1, 'p', 1, 'x', 'k') RETURNING id",
-        province.accounts["schoolA1"],
-    )
-    await system.execute("UPDATE students SET photo_file_id = $1 WHERE id <> $2", file, pupil)
-    measures = "students boarding migrant leftBehind withoutId photoMissing openProblems"
-    rooms = f"headcounts(groupBy: [STATE]) {{ state {measures} }}"
-    query = f"""query($room: ID!) {{ headcounts(groupBy: [STATE]) {{ state {measures} }} region(code: "140105") {{ {rooms} }}
-        school(code: "2114000001") {{ {rooms} }} schoolClass(id: $room) {{ {rooms} }} }}"""
-    for _ in range(2):
-        data = (await ask("countyA", query, {"room": f"class:{province.ids['A1-1']}"}))["data"]
-        for rows, students in (
-            (data["headcounts"], 12),
-            (data["region"]["headcounts"], 12),
-            (data["school"]["headcounts"], 6),
-            (data["schoolClass"]["headcounts"], 3),
-        ):
-            [row] = rows
-            assert list(row.values()) == ["IN_SCHOOL", students, 1, 1, 1, 1, 1, 1]
-        await fold(system)
-
-
-async def test_counts_of_all_children_are_one_statement(
-    ask: Ask, province: Province, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    fetch = asyncpg.pool.PoolConnectionProxy.fetchval
-
-    async def noted(self: Any, query: str, *values: Any, **rest: Any) -> Any:
-        seen.append(query)
-        return await fetch(self, query, *values, **rest)
-
-    monkeypatch.setattr(asyncpg.pool.PoolConnectionProxy, "fetchval", noted)
-    answer = await ask("prov", f'{{ region(code: "1401") {{ children {{ nodes {{ {BOTH} }} }} }} }}')
-    assert len(answer["data"]["region"]["children"]["nodes"]) == 2
-    assert len([query for query in seen if "count_totals" in query]) == 1
-    assert not [query for query in seen if "count_cells" in query]
-    assert not [query for query in seen if "count(*)" in query]
-
-
-async def test_row_security_shows_cells_and_deltas_of_ones_own_places(
-    province: Province, system: asyncpg.Connection, settings: Settings
-) -> None:
-    await fold(system)
-    for at in ("a1-1-1", "b1-1-1", "c1-1-1"):
-        await write(system, "open", province.ids[at])
-        await write(system, "leave", province.ids[at])
-    connection = await db.door(settings, "hub_app").connect()
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT enter($1, $1 || '~', '{' || $1 || '}', '0')", COUNTY_A)
-            cells = await connection.fetch("SELECT DISTINCT path FROM count_cells ORDER BY 1")
-            assert [row["path"] for row in cells] == [COUNTY_A, province.paths["A1"], province.paths["A2"]]
-            assert await connection.fetch("SELECT DISTINCT path FROM count_totals ORDER BY 1") == cells
-            deltas = await connection.fetch("SELECT DISTINCT path FROM count_deltas ORDER BY 1")
-            assert [row["path"] for row in deltas] == [province.paths["C1"], province.paths["A1"]]
-            events = await connection.fetch("SELECT student_id FROM problem_deltas")
-            assert [row["student_id"] for row in events] == [province.ids["a1-1-1"]]
-            written = ("DELETE FROM count_cells", "DELETE FROM count_totals")
-            for statement in (*written, "SELECT fold_counts(1)", "SELECT rebuild_counts()"):
-                with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    async with connection.transaction():
-                        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def test_the_hub_folds_in_the_background_and_survives_a_fold_that_fails(

@@ -26,8 +26,9 @@ from hub.terms import ImportMode
 from hub.worker import Worker
 from policies import load
 from tests import mistakes
-from tests.mistakes import Row, Sheet, plant
+from tests.mistakes import plant
 from tests.province import Province, make_caller
+from tests.spoiling import Row, Sheet
 
 PUPILS, SEED, TIMES = 3_000, 20261126, 3
 Finding = tuple[str, int, str, str]

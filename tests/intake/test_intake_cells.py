@@ -14,14 +14,13 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from pupils import CLASSES, SCHOOL, SLOTS, make_row, make_workbook, rebuild
 from python_calamine import CalamineWorkbook
+from reading import GOOD, SHEET
 
 from hub.errors import HubError
 from hub.intake import cells, container, grid, markup, shared, sheet, template
 from hub.intake.container import Limits, Package
 from hub.intake.line import Odd
 
-SHEET = "xl/worksheets/sheet1.xml"
-GOOD = make_workbook(make_row(), make_row(1))
 soffice = pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
 
 

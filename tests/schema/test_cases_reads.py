@@ -8,21 +8,14 @@ import orjson
 import pytest
 from starlette.applications import Starlette
 
-from tests.business import WHOLE, Counter, make_leaders
-from tests.conftest import Ask
+from tests.business import WHOLE, Counter
 from tests.desk import code_of
 from tests.loaders.test_row_security import as_app, caller_of, plan_of, rows_in, secured  # noqa: F401 -- a fixture
-from tests.province import COUNTY_A, COUNTY_B, Province, make_caller
+from tests.province import COUNTY_A, COUNTY_B, make_caller
 from tests.test_reads import make_lease
 
 ONE = f"query($id: ID!) {{ case(id: $id) {{ {WHOLE} }} }}"
 ALL = "query($where: CaseFilter, $within: String) { cases(where: $where, within: $within) { totalCount nodes { id } } }"
-
-
-@pytest.fixture
-async def counter(ask: Ask, province: Province, system: asyncpg.Connection) -> Counter:
-    await make_leaders(system, province)
-    return Counter(ask, province)
 
 
 async def found(counter: Counter, caller: str, within: str | None = None, **where: Any) -> list[str]:

@@ -16,11 +16,11 @@ from hub.models import Base
 from tests.business import Counter, make_leaders, wanted
 from tests.conftest import Ask
 from tests.desk import SCHOOL, code_of, dump, make_row, make_workbook, upload
+from tests.form import typed
 from tests.photos.pictures import PhotoDesk, make_jpeg
 from tests.province import COUNTY_A, Province, make_caller, make_import
 from tests.slate import KEPT
 from tests.test_class_sheet import sheet
-from tests.test_entries import typed
 from tests.test_setup import make_grades
 from tests.tried import asked_for, make_province_leaders
 
