@@ -20,11 +20,10 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from hub.models import Guardian, Place, ProblemRecord, School, Student
+from hub.models import Guardian, Place, School, Student
 from hub.terms import EnrolmentState
 from loaders import mask
 from loaders.compiler import Compiler
@@ -47,14 +46,15 @@ _COLUMNS = {
     "studentNumber": "student_number",
 }
 _SCHOOL = {"schoolName": "name", "schoolCode": "code"}
+_OFFICE = {"office": "office", "officePhone": "office_phone"}
 
 
 Found = dict[int, list[str]]
-"""Of each problem record its candidates as JSON, in each of the shapes that are wanted."""
+"""Of each pupil the candidates as JSON, in each of the shapes that are wanted."""
 
 
 class CandidateLoader(DataLoader[tuple[int, ...], Found]):
-    """The candidates of problem records, asked for list by list, a key being the records' ids of one list.
+    """The candidates of problem records' pupils, asked for list by list, a key being the pupils' ids of one list.
 
     One for each request, never longer.
     """
@@ -64,7 +64,7 @@ class CandidateLoader(DataLoader[tuple[int, ...], Found]):
         self._reading, self._most, self._shapes = reading, most, shapes
 
     async def batch_load_fn(self, keys: list[tuple[int, ...]]) -> list[Found]:
-        """The candidates of each record, nearest first, in one statement for all lists. Raises Unavailable."""
+        """The candidates of each pupil, nearest first, in one statement for all lists. Raises Unavailable."""
         reading, task = self._reading, asyncio.current_task()
         reading.looking_up.add(task)
         try:
@@ -97,7 +97,7 @@ def _plan(reading: Any, shapes: tuple[Shape, ...]) -> Plan:
 
 
 def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
-    """The statement: of each record in scope that has any, those with the same identity number or name, sex and birth
+    """The statement: of each pupil in scope who has any, those with the same identity number, or name, sex and birth
     date, as a JSON list in each of the shapes.
 
     A candidate in the caller's reach is shown under the role's masks; of one out of reach only what agrees, and the
@@ -105,40 +105,40 @@ def compile_candidates(compiler: Compiler, shapes: tuple[Shape, ...]) -> Plan:
     """
     given = compiler.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
     keys = func.unnest(given).table_valued("id").render_derived(name="k")
-    record, school, county = (
-        model.__table__.alias(name) for model, name in ((ProblemRecord, "r"), (School, "h"), (Place, "p"))
-    )
+    school, county = School.__table__.alias("h"), Place.__table__.alias("p")
     pupil, other = Student.__table__.alias("s"), Student.__table__.alias("c")
     same_person = and_(
         other.c.name == pupil.c.name, other.c.sex == pupil.c.sex, other.c.birth_date == pupil.c.birth_date
     )
+    near = and_(
+        or_(other.c.id_number == pupil.c.id_number, same_person),
+        other.c.id != pupil.c.id,
+        other.c.state != literal_column(f"'{EnrolmentState.DELETED}'"),
+    )
+    # Only what is wanted is joined: every candidate costs a look into each of these tables.
+    rows: FromClause = keys.join(pupil, pupil.c.id == keys.c.id).join(other, near)
+    wanted = {part.name for shape in shapes for part in shape.parts}
+    if wanted & {*_SCHOOL, *_OFFICE}:
+        rows = rows.join(school, school.c.id == other.c.school_id)
+    if wanted & {*_OFFICE}:
+        rows = rows.join(county, county.c.id == school.c.located_in_id)
     told = _columns(compiler, other, school, county) | {"agreement": _agreement(pupil, other)}
-    rows = (other, school, county, pupil)
-    near = (
-        select(*(_shaped(compiler, shape, told, rows).label(f"s{at}") for at, shape in enumerate(shapes)))
-        .select_from(other)
-        .join(school, school.c.id == other.c.school_id)
-        .join(county, county.c.id == school.c.located_in_id)
-        .where(
-            other.c.id != pupil.c.id,
-            other.c.state != literal_column(f"'{EnrolmentState.DELETED}'"),
-            or_(other.c.id_number == pupil.c.id_number, same_person),
+    tables = (other, school, county, pupil)
+    nearest = func.row_number().over(
+        partition_by=pupil.c.id, order_by=((other.c.id_number == pupil.c.id_number).desc().nulls_last(), other.c.id)
+    )
+    found = (
+        select(
+            pupil.c.id,
+            nearest.label("at"),
+            *(_shaped(compiler, shape, told, tables).label(f"s{at}") for at, shape in enumerate(shapes)),
         )
-        .order_by((other.c.id_number == pupil.c.id_number).desc().nulls_last(), other.c.id)
-        .limit(literal_column(str(MOST)))
-        .correlate(pupil)
+        .select_from(rows)
+        .where(compiler.within(pupil.c.path))
         .subquery("o")
     )
-    lists = [func.json_agg(each).label(each.name) for each in near.c]
-    found = select(*lists).select_from(near).lateral("f")
-    query = (
-        select(record.c.id, *found.c)
-        .select_from(keys)
-        .join(record, record.c.id == keys.c.id)
-        .join(pupil, pupil.c.id == record.c.student_id)
-        .join(found, true())
-        .where(compiler.within(record.c.path), found.c.s0.is_not(None))
-    )
+    lists = [func.json_agg(found.c[f"s{at}"]) for at in range(len(shapes))]
+    query = select(found.c.id, *lists).where(found.c.at <= literal_column(str(MOST))).group_by(found.c.id)
     compiler.cost.size = lambda _: 0  # the field that was asked for has counted them
     return compiler.finish(query)
 
@@ -169,7 +169,7 @@ def _columns(compiler: Compiler, other: FromClause, school: FromClause, county: 
         value = {Access.READ: other.c[column], Access.MASK: _masked(name, other), Access.DENY: null()}[access]
         found[name] = _inside(inside, value)
     found |= {name: _inside(inside, school.c[key]) for name, key in _SCHOOL.items()}
-    return found | {"office": county.c.office, "officePhone": county.c.office_phone}
+    return found | {name: county.c[key] for name, key in _OFFICE.items()}
 
 
 def _masked(name: str, other: FromClause) -> ColumnElement[Any]:

@@ -84,8 +84,9 @@ class ProblemRecord(Node):
     student: LazyStudent | None = up(R.student_id, "The pupil (学生).", leased=True)
     candidates: list[Candidate] | None = loaded(
         candidates.NAME,
-        R.id,
-        "Others with the same number, or the same name, sex and birth date (疑似重复学生).",
+        R.student_id,
+        "Others with the same number, or the same name, sex and birth date; nobody once the pupil has left your area"
+        " (疑似重复学生).",
         most=candidates.MOST,
         noun="student",
     )

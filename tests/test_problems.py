@@ -225,6 +225,56 @@ async def test_the_queue_holds_the_own_area_and_candidates_out_of_reach_show_agr
     assert "双r" not in str(answer)
 
 
+async def test_candidates_are_the_nearest_twenty_the_same_number_first(
+    ask: Ask, province: Province, system: asyncpg.Connection
+) -> None:
+    born = date(BORN, 3, 15)
+    ids = [
+        await make_student(system, province, f"m{at}", "A1-1", id_number=make_id(at), name="同名", birth_date=born)
+        for at in range(25)
+    ]
+    twin = await make_student(system, province, "twin", "A2-1", id_number=make_id(0), name="别名", birth_date=born)
+    await detect(system, *ids, twin)
+    answer = await ask(
+        "reviewerA",
+        """{ problemRecords(within: "140105", first: 100) { nodes { student { id } candidates { studentId } } } }""",
+    )
+    found = {
+        node["student"]["id"]: [int(one["studentId"].partition(":")[2]) for one in node["candidates"]]
+        for node in answer["data"]["problemRecords"]["nodes"]
+    }
+    assert found[f"student:{ids[0]}"] == [twin, *sorted(ids[1:])[:19]]
+    assert found[f"student:{twin}"] == [ids[0]]
+
+
+async def test_a_closed_record_tells_nothing_of_a_pupil_who_has_left_the_area(
+    ask: Ask, doubled: Province, system: asyncpg.Connection
+) -> None:
+    query = """{ problemRecords(within: "140105", where: {kind: {eq: ID_DUPLICATED}}) {
+        nodes { state student { name } candidates { agreement { agrees } } } } }"""
+    await system.execute(
+        """UPDATE problem_records SET state = 'CLOSED', closed_at = now(), resolution = 'CAUSE_GONE'
+           WHERE student_id = $1""",
+        doubled.ids["p"],
+    )
+    closed, _ = sorted((await ask("reviewerA", query))["data"]["problemRecords"]["nodes"], key=lambda one: one["state"])
+    assert closed["student"] == {"name": "双p"}
+    assert len(closed["candidates"]) == 2
+    school = await system.fetchrow("SELECT id, school_id, path FROM classes WHERE path = $1", doubled.paths["B1-1"])
+    await system.execute(
+        "UPDATE students SET path = $2, class_id = $3, school_id = $4 WHERE id = $1",
+        doubled.ids["p"],
+        school["path"],
+        school["id"],
+        school["school_id"],
+    )
+    closed, still = sorted(
+        (await ask("reviewerA", query))["data"]["problemRecords"]["nodes"], key=lambda one: one["state"]
+    )
+    assert closed["candidates"] == []
+    assert len(still["candidates"]) == 2
+
+
 async def test_where_and_order_narrow_and_turn_the_queue(ask: Ask, doubled: Province) -> None:
     def names(answer: Any) -> list[str]:
         return [node["student"]["name"] for node in answer["data"]["problemRecords"]["nodes"]]
@@ -311,7 +361,7 @@ async def test_fifty_records_by_three_edges_cost_one_candidate_statement(
     statements.clear()
     answer = await ask("reviewerA", THREE_EDGES)
     assert "errors" not in answer
-    assert len([sql for sql in statements if "unnest" in sql and "problem_records" in sql]) == 1
+    assert len([sql for sql in statements if "unnest" in sql and "json_agg" in sql]) == 1
     data = answer["data"]
     assert [len(node["candidates"]) for node in data["problemRecords"]["nodes"]] == [1] * 50
     assert [node["candidates"] for node in data["region"]["problemRecords"]["nodes"]] == [
@@ -331,7 +381,7 @@ async def test_a_batch_of_one_would_cost_fifty(app: Any, ask: Ask, doubled: Prov
         await ask("reviewerA", QUEUE)
     finally:
         object.__setattr__(settings_, "batch_limit", 5_000)
-    assert len([sql for sql in statements if "unnest" in sql and "problem_records" in sql]) == 3
+    assert len([sql for sql in statements if "unnest" in sql and "json_agg" in sql]) == 3
 
 
 async def test_a_queue_page_costs_at_most_four_statements(ask: Ask, doubled: Province, statements: list[str]) -> None:

@@ -118,10 +118,10 @@ _MASKS = {"idNumber": ground.mask_tail(6), "studentNumber": ground.mask_tail(7)}
 
 
 def candidates(scope: Scope, record: Row) -> list[dict[str, Any]]:
-    """Who else a problem record's pupil could be; nobody for a record out of reach."""
+    """Who else a problem record's pupil could be; nobody for a pupil out of reach."""
     rows = scope.rows
     pupil = rows.one("students", "id", record["student_id"])
-    if pupil is None or not scope.reaches(record["path"]):
+    if pupil is None or not scope.reaches(pupil["path"]):
         return []
     others = {one["id"]: one for one in rows.where("students", "id_number", pupil["id_number"])}
     others |= {one["id"]: one for one in rows.where("students", "name", pupil["name"]) if _namesake(pupil, one)}
