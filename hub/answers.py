@@ -1,4 +1,6 @@
-"""How errors leave the hub: coded, in the caller's language, without a name, a number or a statement in them."""
+"""How answers leave the hub: with the headers that keep a browser safe; errors coded, in the caller's language, without
+a name, a number or a statement in them.
+"""
 
 import secrets
 from collections.abc import Iterable
@@ -14,6 +16,19 @@ from hub.db import EXPIRED, LOST
 from hub.errors import BadInput, HubError, Language, Unavailable
 
 log = structlog.get_logger("hub")
+
+SECURITY = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none';"
+            b" form-action 'self'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Headers of every answer."""
 
 
 def language(header: str) -> Language:

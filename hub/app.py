@@ -44,17 +44,6 @@ from schema import root
 from schema.context import Context
 
 STATIC = Path(__file__).with_name("static")
-SECURITY = (
-    (
-        b"content-security-policy",
-        (
-            b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none';"
-            b" form-action 'self'; frame-ancestors 'none'"
-        ),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
 _FORM_ROOM = 10_000
 _SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -216,7 +205,7 @@ class _Front:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY]
+                message["headers"] = [*message["headers"], *answers.SECURITY]
             await send(message)
 
         if scope["type"] != "http":

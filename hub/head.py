@@ -1,15 +1,17 @@
-"""What comes before a request is one: bounds on its head and on the time it takes to come.
+"""The hub's HTTP on the wire: bounds on a request's head and on the time it takes to come, answers in one piece.
 
-Uvicorn's fast parser gathers a head without any limit, and waits without end for the rest of a request.
+Uvicorn's fast parser gathers a head without any limit, and waits without end for the rest of a request; what it is told
+to send it looks through header by header.
 """
 
 import logging
 import time
 from asyncio import TimerHandle, Transport
+from functools import partial
 from http import HTTPStatus
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hub import answers
 from hub.errors import BadInput, HubError, TooLarge, TooSlow
@@ -19,12 +21,16 @@ _ANSWER = (
     b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
     b"cache-control: no-store\r\nconnection: close\r\n\r\n%b"
 )
+WHOLE = "hub.whole"
+"""The ASGI extension whose `write` sends an answer of which everything is there: a status, header lines, a body."""
 _SELDOM = 60.0
 """Seconds between two lines of the log that say the same: whoever sends nonsense does not write the log."""
 
 
 class Bounded(HttpToolsProtocol):
-    """Uvicorn's protocol, which refuses what is no HTTP or too large a head, and hangs up on whoever says no more."""
+    """Uvicorn's protocol, which refuses what is no HTTP or too large a head, hangs up on whoever says no more, and
+    offers its application `WHOLE`.
+    """
 
     limit = 0
     patience = 0.0
@@ -70,6 +76,8 @@ class Bounded(HttpToolsProtocol):
         self.waiting = 0
         self._owed_since = self.loop.time()
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            self.scope["extensions"] = {WHOLE: {"write": partial(self._write_whole, self.cycle)}}
 
     def on_body(self, body: bytes) -> None:
         """A part of a body is whole."""
@@ -88,6 +96,26 @@ class Bounded(HttpToolsProtocol):
         self._refuse(
             TooLarge("HEADERS_TOO_LARGE", limit=self.limit) if large else BadInput("NOT_HTTP"), 431 if large else 400
         )
+
+    async def _write_whole(self, cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
+        """Write an answer at once: what a cycle's `send` does of its start and of its body."""
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        length = b"content-length: %d\r\n" % len(body)
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], *self._own_lines(), lines, length, end, body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
+    def _own_lines(self) -> list[bytes]:
+        """The header lines that uvicorn gives every answer: the date."""
+        return [part for name, value in self.server_state.default_headers for part in (name, b": ", value, b"\r\n")]
 
     def _look(self) -> None:
         """Hang up where the client has owed something for too long, or look again when it would have."""
