@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, and_, false, or_, tuple_
+from sqlalchemy import ColumnElement, FromClause, Table, Text, UniqueConstraint, and_, false, or_, tuple_
 
 from hub.errors import Forbidden
 from loaders.declare import Graph
@@ -34,6 +35,8 @@ class Ordering:
         keys: dict[str, Key] = {}
         for key in [*found, *(Key(name, descending) for name in graph.key)]:
             keys.setdefault(key.column, key)
+            if key.column in _unique(graph.table):
+                break  # no two rows are the same in it: what would come after sorts nothing, and costs a sort
         self.keys = tuple(keys.values())
 
     def __str__(self) -> str:
@@ -72,6 +75,13 @@ def _default(compiler: Compiler, graph: Graph, order: Sequence[str]) -> list[Key
     hidden = {sort.column for sort in graph.sorts.values() if sort.field and not _readable(compiler, graph, sort.field)}
     keys = [Key(name.removeprefix("-"), name.startswith("-")) for name in order]
     return [key for key in keys if key.column not in hidden]
+
+
+@cache
+def _unique(table: Table) -> frozenset[str]:
+    """The columns that tell any two rows of a table apart, each by itself."""
+    sets = [rule.columns.keys() for rule in table.constraints if isinstance(rule, UniqueConstraint)]
+    return frozenset(names[0] for names in sets if len(names) == 1 and not table.c[names[0]].nullable)
 
 
 def _readable(compiler: Compiler, graph: Graph, field: str) -> bool:

@@ -11,7 +11,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, literal_column
@@ -31,6 +31,14 @@ class Shape:
     name: str
     kind: str
     parts: tuple["Shape", ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.key, self.name, self.kind, self.parts)))
+
+    def __hash__(self) -> int:
+        """The same for equal shapes; found out once, since shapes are looked up in every request."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

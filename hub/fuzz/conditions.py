@@ -173,7 +173,9 @@ Key = tuple[str, bool]
 
 
 def order_of(scope: Scope, kind: Type, order: Iterable[str], asked: Any, faults: Faults | None = None) -> list[Key]:
-    """The columns a list is sorted by, and which of them descend; those that tell two rows apart come last."""
+    """The columns a list is sorted by, and which of them descend; those that tell two rows apart come last, unless
+    one before does already.
+    """
 
     def seen(field: str | None) -> bool:
         return field is None or scope.access(kind.noun, field) == "read"
@@ -191,6 +193,8 @@ def order_of(scope: Scope, kind: Type, order: Iterable[str], asked: Any, faults:
     keys: dict[str, bool] = {}
     for column, down in [*found, *((name, descends) for name in kind.key)]:
         keys.setdefault(column, down)
+        if column == kind.unique:
+            break
     return list(keys.items())
 
 

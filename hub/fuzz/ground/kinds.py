@@ -94,6 +94,8 @@ class Type:
     owner: str | None = None
     """The column of the pupil whose rows these are."""
     key: tuple[str, ...] = ("id",)
+    unique: str | None = None
+    """Another column that no two rows are the same in."""
     order: tuple[str, ...] = ("id",)
     sorts: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     """By the words of its order: the column, and the field a role must see for it."""

@@ -125,6 +125,7 @@ STUDENT = Type(
     },
     "student",
     frozenset({"id", "name"}),
+    unique="student_number",
     order=BY_PATH,
     sorts={
         "PLACE": ("path", None),
