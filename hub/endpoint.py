@@ -250,7 +250,7 @@ class GraphQLEndpoint:
         if wanted.hash is not None and context.account is not None and not known.faults:
             self.hub.schema.trusted.keep(wanted.hash, query)
         try:
-            answer = await self._execute(context, query, wanted.variables, wanted.operation)
+            answer = await self._execute(context, known, query, wanted)
         finally:
             if context.reading is not None:
                 context.reading.close()
@@ -282,12 +282,10 @@ class GraphQLEndpoint:
                     raise
         raise why()
 
-    async def _execute(
-        self, context: Context, query: str, variables: dict[str, Any] | None, operation: str | None
-    ) -> dict[str, Any]:
-        context.operation = operation
+    async def _execute(self, context: Context, known: Known, query: str, wanted: Asked) -> dict[str, Any]:
+        context.operation = wanted.operation
         try:
-            result = await self.hub.schema.answer(query, variables, context, operation)
+            result = await self.hub.schema.answer(known, query, wanted.variables, context)
         except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError) as error:
             raise BadInput("BAD_DOCUMENT", detail="no such operation") from error
         return await answered(context, result)
@@ -347,7 +345,7 @@ async def answered(context: Context, result: Any) -> dict[str, Any]:
             await seam.fill(context.reading, result.data)
         except HubError as error:
             raise context.committed or error from error
-    errors: list[GraphQLError] = _in_order(result)
+    errors: list[GraphQLError] = _in_order(result) if result.errors else []
     if context.reading is not None and context.reading.denials:
         errors += read.denied(context.reading)
     answer: dict[str, Any] = {}
@@ -365,7 +363,7 @@ async def answered(context: Context, result: Any) -> dict[str, Any]:
 def _in_order(result: Any) -> list[GraphQLError]:
     """The errors in the order of the root fields: these run at the same time, so they fail in any order."""
     places = {key: at for at, key in enumerate(result.data or {})}
-    return sorted(result.errors or (), key=lambda error: places.get(error.path[0] if error.path else None, -1))
+    return sorted(result.errors, key=lambda error: places.get(error.path[0] if error.path else None, -1))
 
 
 @dataclass(frozen=True, slots=True)

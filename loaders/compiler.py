@@ -121,7 +121,7 @@ class Compiler:
         is not visible.
         """
         table, keys = self.aliased(graph.table), self.bind(lambda call: call.given["keys"], ARRAY(BigInteger))
-        self.cost.size = lambda call: len(call.given["keys"])
+        self.cost.size, self.cost.steady = (lambda call: len(call.given["keys"])), False
         wanted = func.unnest(keys).table_valued("id", with_ordinality="at").render_derived(name="k")
         made = self.as_json(select(*self.columns(self.found(graph, table), field, (field.key,))).correlate(table))
         found = table.c.id == wanted.c.id

@@ -108,7 +108,7 @@ class Page:
     def compile(self) -> Select[Any]:
         """The statement: one row, one JSON object."""
         compiler = self.compiler
-        outer, compiler.cost = compiler.cost, Cost(self._sized)
+        outer, compiler.cost = compiler.cost, Cost(self._sized, steady=self.field.steady)
         outer.parts.append(compiler.cost)
         parts = compiler.document.fields(compiler.kind(self.field), self.field.nodes)
         simple = [part.name for part in parts] == ["nodes"] and not self.backward

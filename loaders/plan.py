@@ -55,16 +55,26 @@ class Cost:
     parts: list["Cost"] = field(default_factory=list)
     personal: int = 0
     """Fields of each row that tell about a person."""
+    steady: bool = True
+    """Whether the size is the same in every call."""
+    _known: tuple[int, int] | None = field(default=None, repr=False)
 
     def measure(self, call: Call) -> tuple[int, int]:
         """Rows for this call, and what they cost."""
+        if self._known is not None:
+            return self._known
         size: int = self.size(call)
         rows, points = 1, 1 + self.personal
+        steady = self.steady
         for part in self.parts:
             more, dearer = part.measure(call)
             rows += more
             points += dearer
-        return size * rows, size * points
+            steady = steady and part._known is not None
+        found = size * rows, size * points
+        if steady:
+            self._known = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class _Arguments:
 
     constant: dict[str, Any]
     varying: _Taken
+    named: dict[str, str] | None
+    """By argument the variable that is its value, if every one that varies is just a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ def arguments(selected: Selected, variables: VariableValues) -> dict[str, Any]:
     known = selected._arguments[0]
     if not known.varying.args:
         return known.constant
+    if known.named is not None:
+        given = {name: variables.coerced.get(variable) for name, variable in known.named.items()}
+        if None not in given.values():  # coerced as it was declared: there is nothing left to find wrong
+            return known.constant | given
     return known.constant | _coerced(known.varying, selected, variables)
 
 
@@ -129,9 +135,19 @@ def _split(selected: Selected, variables: VariableValues) -> _Arguments:
     named = {each.name.value for each in selected.nodes[0].arguments or () if _varies(each.value)}
     taken = selected.definition.args
     constant = _Taken({name: one for name, one in taken.items() if name not in named})
-    return _Arguments(
-        _coerced(constant, selected, variables), _Taken({name: one for name, one in taken.items() if name in named})
-    )
+    varying = {name: one for name, one in taken.items() if name in named}
+    return _Arguments(_coerced(constant, selected, variables), _Taken(varying), _variables(varying, selected))
+
+
+def _variables(varying: Mapping[str, GraphQLArgument], selected: Selected) -> dict[str, str] | None:
+    values = {each.name.value: each.value for each in selected.nodes[0].arguments or ()}
+    found: dict[str, str] = {}
+    for name, taken in varying.items():
+        value = values[name]
+        if not isinstance(value, VariableNode):
+            return None
+        found[taken.out_name or name] = value.name.value
+    return found
 
 
 def _coerced(taken: _Taken, selected: Selected, variables: VariableValues) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Policy:
         self.lines = tuple(parse(text))
         self.version = _sha256(text)
         self._table = _flatten(self.lines)
+        self._seen: dict[tuple[str, str, str, bool], Access] = {}
         self._enforcers = _enforcers(self.lines)
         self._by_rule = {line.rule: line for line in self.lines}
         self._refuse_idle_masks()
@@ -77,6 +78,13 @@ class Policy:
         A field that opens by lease only is not shown on rows seen by place: ask with `leased` for rows that a
         lease opened, whose view may narrow this further.
         """
+        key = (role, noun, field, leased)
+        found = self._seen.get(key)
+        if found is None:
+            found = self._seen[key] = self._access(*key)
+        return found
+
+    def _access(self, role: str, noun: str, field: str, leased: bool) -> Access:
         whole = self.decide(role, noun, Action.READ)
         name = f"{noun}.{field}"
         for action, access in ((Action.READ, Access.READ), (Action.MASK, Access.MASK)):

@@ -68,6 +68,16 @@ class Known:
         """What the operation of that name, or the only one, does; None if there is none."""
         return self.kinds.get(operation) if operation or self.operations > 1 else next(iter(self.kinds.values()), None)
 
+    def operation(self, schema: GraphQLSchema, name: str | None) -> Operation | None:
+        """The operation of that name, or the only one, if the executor has taken the document and is needed no more."""
+        if not self.executed or self.faults or (self.operations > 1 and name is None):
+            return None
+        if name not in self.prepared:
+            if len(self.prepared) > self.operations:
+                return None
+            self.prepared[name] = prepare(schema, self.tree, name) if self.tree else None
+        return self.prepared[name]
+
 
 class Documents:
     """The documents of one process, least recently used ones dropped."""
@@ -132,17 +142,6 @@ class Documents:
         _forget_tokens(document)
         refusal = measures.excess(document, self.settings)
         return document, _as_error(refusal) if refusal else None
-
-    def operation(self, schema: GraphQLSchema, text: str, name: str | None) -> Operation | None:
-        """The operation of a document that the executor has taken before, if it now needs none."""
-        known = self.kept.get(text)
-        if known is None or not known.executed or known.faults or (known.operations > 1 and name is None):
-            return None
-        if name not in known.prepared:
-            if len(known.prepared) > known.operations:
-                return None
-            known.prepared[name] = prepare(schema, known.tree, name) if known.tree else None
-        return known.prepared[name]
 
 
 class DocumentCache(SchemaExtension):

@@ -16,12 +16,15 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLID,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     OperationType,
     Undefined,
     coerce_input_value,
+    get_nullable_type,
     get_variable_values,
     located_error,
 )
@@ -37,6 +40,8 @@ from schema.context import Context
 PLAIN = frozenset({"importFaults", "importReturn", "template", "register", "trialContents", "viewer"})
 """The root fields of a query that are no statement; an operation with one of them goes by the executor."""
 _PLAIN_VALUES = (str, int, float)
+_TEXTS = (GraphQLString, GraphQLID)
+"""Types whose variables are what they are given as, where that is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,10 @@ class Operation:
         found = VariableValues({}, {})
         for signature in self._signatures:
             value = given.get(signature.name)
-            coerced = coerce_input_value(value, signature.type) if isinstance(value, _PLAIN_VALUES) else Undefined
+            if isinstance(value, str) and get_nullable_type(signature.type) in _TEXTS:
+                coerced: Any = value
+            else:
+                coerced = coerce_input_value(value, signature.type) if isinstance(value, _PLAIN_VALUES) else Undefined
             if coerced is Undefined:
                 whole = get_variable_values(self.schema, self.node.variable_definitions or (), given)
                 return whole if isinstance(whole, VariableValues) else None
@@ -155,6 +163,11 @@ async def _outcome(root: Root, context: Context, variables: VariableValues) -> A
 
 
 def _answer(roots: list[Root], outcomes: list[Any]) -> ExecutionResult:
-    errors = [outcome for outcome in outcomes if isinstance(outcome, GraphQLError)]
-    shown = [None if isinstance(outcome, GraphQLError) else outcome for outcome in outcomes]
-    return ExecutionResult({root.selected.key: one for root, one in zip(roots, shown, strict=True)}, errors or None)
+    data: dict[str, Any] = {}
+    errors: list[GraphQLError] = []
+    for root, outcome in zip(roots, outcomes, strict=True):
+        failed = isinstance(outcome, GraphQLError)
+        data[root.selected.key] = None if failed else outcome
+        if failed:
+            errors.append(outcome)
+    return ExecutionResult(data, errors or None)

@@ -12,6 +12,7 @@ from loaders import declare, read
 from loaders.compiler import Compiler
 from loaders.declare import GRAPHS
 from loaders.plan import Plan
+from loaders.read import Reading
 from loaders.selection import Selected
 from policies import Access, Action, Reach
 from schema.common import Connection, key_of, paging
@@ -142,7 +143,7 @@ class Query:
         await may(info, "Student")
         if reading.reader.policy.access(reading.caller.role, "student", "studentNumber") is not Access.READ:
             raise Forbidden("FORBIDDEN_FIELD", name="student.studentNumber")
-        return await one(info, "Student", "student_number", student_number)
+        return await _one(info, reading, "Student", "student_number", student_number)
 
     regions: Connection[Region] | None = listing("Region", Connection[Region], "Places in your area (辖区内行政区划).")
     schools: Connection[School] | None = listing("School", Connection[School], "Schools in your area (辖区内学校).")
@@ -170,6 +171,10 @@ async def one(info: HubInfo, kind: str, column: str, key: Any) -> Any:
     """One object by the value of a column. Raises Forbidden, NotFound for what is absent or out of reach."""
     reading = info.context.reads()
     await may(info, kind)
+    return await _one(info, reading, kind, column, key)
+
+
+async def _one(info: HubInfo, reading: Reading, kind: str, column: str, key: Any) -> Any:
     answer = await read.run(reading, info, lookup(kind, column), shape=column, key=key)
     return await found(info, f"{GRAPHS[kind].noun}:read", answer)
 

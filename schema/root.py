@@ -34,7 +34,7 @@ from schema import (
     workbook,
 )
 from schema.context import Context
-from schema.documents import DocumentCache, Documents
+from schema.documents import DocumentCache, Documents, Known
 from schema.trusted import Trusted
 
 SDL = Path(__file__).with_name("schema.graphql")
@@ -93,17 +93,16 @@ class HubSchema(strawberry.Schema):
     trusted: Trusted
 
     async def answer(
-        self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
+        self, known: Known, query: str, variables: dict[str, Any] | None, context: Context
     ) -> ExecutionResult | Prepared:
         """The result of a request: what is wrong with its document, or else by the prepared operation if there is one,
-        or else by the executor.
+        or else by the executor. `known` is what the document `query` was found to be.
         """
-        known = self.documents.know(query)
         if known.faults:
             return Prepared(None, known.refusals())
-        prepared = self.documents.operation(self._schema, query, operation)
+        prepared = known.operation(self._schema, context.operation)
         result = await prepared.execute(context, variables) if prepared else None
-        return result or await self.execute(query, variables, context, operation_name=operation)
+        return result or await self.execute(query, variables, context, operation_name=context.operation)
 
     async def follow(
         self, query: str, variables: dict[str, Any] | None, context: Context, operation: str | None
