@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -49,6 +50,42 @@ async def exchanged(port: int, sent: bytes) -> bytes:
 
 def port_of(url: str) -> int:
     return int(url.rsplit(":", 1)[1])
+
+
+def asking(token: str, *more: bytes) -> bytes:
+    """A whole request."""
+    body = orjson.dumps(QUESTION)
+    lines = [b"authorization: Bearer " + token.encode(), b"content-length: %d" % len(body), *more]
+    return HEAD + b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+async def test_an_answer_in_one_piece_is_what_the_server_would_have_sent(
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asking(province.tokens["prov"], b"connection: close")
+    async with served(settings) as (url, _):
+        at_once = await exchanged(port_of(url), request)
+        monkeypatch.setattr("hub.endpoint.head", SimpleNamespace(WHOLE="nobody offers this"))
+        in_two = await exchanged(port_of(url), request)
+    lines, others = (set(answer.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")) for answer in (at_once, in_two))
+    dated = {line for line in lines | others if line.startswith(b"date: ")}
+    assert lines - dated == others - dated
+    assert dated
+    assert at_once.partition(b"\r\n\r\n")[2] == in_two.partition(b"\r\n\r\n")[2] != b""
+    assert {b"connection: close", b"cache-control: no-store", b"x-content-type-options: nosniff"} < lines
+
+
+async def test_requests_sent_together_are_answered_one_after_the_other(settings: Settings, province: Province) -> None:
+    token = province.tokens["prov"]
+    async with served(settings) as (url, _):
+        together = asking(token) * 3 + asking(token, b"connection: close")
+        answers = await exchanged(port_of(url), together)
+        old = await exchanged(port_of(url), asking(token).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        waiting = asking(token, b"expect: 100-continue", b"connection: close")
+        expecting = await exchanged(port_of(url), waiting)
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == answers.count(b'"totalCount"') == 4
+    assert answers.count(b"connection: close\r\n") == old.count(b"connection: close\r\n") == 1
+    assert expecting.count(b"HTTP/1.1 200 OK\r\n") == 1
 
 
 @pytest.mark.parametrize("contradiction", CONTRADICTIONS)
