@@ -8,7 +8,7 @@ snapshot gives the same answer. A class is no place of the cube; its students ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,10 @@ def compile_counts(compiler: Compiler, field: Selected, row: Row) -> ColumnEleme
         return compiler.if_reached(row, count.total(count.one_by_one(ground)))
     cells, *unfolded = count.by_cube(ground)
     # A list asks this of every row: where all events are folded, as at most moments, the cells alone say it.
-    counted = case((count.folded(), count.total([cells])), else_=count.total([cells, *unfolded]))
+    alone = count.at_once(ground)
+    if alone is None:
+        alone = count.total([cells])
+    counted = case((count.folded(), alone), else_=count.total([cells, *unfolded]))
     return compiler.if_reached(row, counted)
 
 
@@ -206,13 +209,35 @@ class _Count:
     def total(self, parts: Sequence[Select[Any]]) -> ColumnElement[Any]:
         """The JSON list that the parts add up to; without a dimension one total, whatever of it is selected."""
         rows = union_all(*parts).subquery(self.compiler.name("t"))
-        query = select(*self._columns(rows)).select_from(rows).where(self._where(rows))
+
+        def added(measure: str) -> ColumnElement[Any]:
+            return cast(func.coalesce(func.sum(rows.c[measure]), literal_column("0")), BigInteger)
+
+        query = (
+            select(*self._columns(added, {name: rows.c[name] for name in self.groups}))
+            .select_from(rows)
+            .where(self._where(rows))
+        )
         if self.groups:
             groups = [rows.c[group] for group in self.groups]
             query = query.group_by(*groups).having(func.sum(rows.c.students) != literal_column("0")).order_by(*groups)
             return self.compiler.gathered(query)
         one = self.compiler.as_json(query.having(literal_column("true")))
         return func.json_build_array(one.scalar_subquery())
+
+    def at_once(self, ground: Ground) -> ColumnElement[Any] | None:
+        """The same as `total` of one place's cells, where it is one row at most that needs no adding up: nothing told
+        apart, and of one enrolment state. Elsewhere None.
+        """
+        states = self.compiler.document.arguments(self.field)["states"]
+        if self.dimensions or len(states) != 1:
+            return None
+        totals, state = self._table(CountTotal), self.compiler.bind(lambda call: _states(self.field)(call)[0], Text())
+        here = and_(totals.c.axis == literal_column(f"'{ground.axis}'"), ground.at(totals.c.path))
+        row = select(*self._columns(lambda measure: totals.c[measure], {})).where(here, totals.c.state == state)
+        nobody = select(*self._columns(lambda _: literal_column("0"), {}))
+        found = [self.compiler.as_json(each).scalar_subquery() for each in (row.correlate(self.place), nobody)]
+        return func.json_build_array(func.coalesce(*found))
 
     def _unfolded(self, ground: Ground) -> Select[Any]:
         """Problem records opened or closed since the last fold, by what their pupils are now."""
@@ -243,17 +268,18 @@ class _Count:
         query = select(*columns, *counted).where(*where, table.c.state == func.any(self.states))
         return query if self.place is None else query.correlate(self.place)
 
-    def _columns(self, rows: FromClause) -> list[ColumnElement[Any]]:
+    def _columns(
+        self, measured: Callable[[str], ColumnElement[Any]], groups: Mapping[str, ColumnElement[Any]]
+    ) -> list[ColumnElement[Any]]:
         found: list[ColumnElement[Any]] = []
         for part in self.parts:
             value: ColumnElement[Any] = null()
             if part.name in MEASURES:
-                added = func.sum(rows.c[MEASURES[part.name]])
-                value = cast(func.coalesce(added, literal_column("0")), BigInteger)
+                value = measured(MEASURES[part.name])
             elif part.name == "__typename":
                 value = self.compiler.text("Headcount")
             elif DIMENSIONS[part.name] in self.groups:
-                value = rows.c[DIMENSIONS[part.name]]
+                value = groups[DIMENSIONS[part.name]]
             found.append(value.label(self.compiler.alias(part.key)))
         return found
 
