@@ -36,8 +36,6 @@ class Bounded(HttpToolsProtocol):
     patience = 0.0
     waiting = 0
     """Bytes that have come since a head, or a part of a body, was whole."""
-    _come = 0
-    """The same, before what comes now is parsed: whatever is whole in it is no larger."""
     _owed_since: float | None = None
     """When the client began to owe the head of a request, or the next part of a body; None while it owes nothing."""
     _looking: TimerHandle | None = None
@@ -61,7 +59,6 @@ class Bounded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count what comes before it is parsed."""
         self.waiting += len(data)
-        self._come = self.waiting
         super().data_received(data)
         if self.waiting > self.limit and not self.transport.is_closing():
             self.send_400_response("")
@@ -73,10 +70,9 @@ class Bounded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Judge a whole head."""
-        if self._come > self.limit:  # else the head is not too large either
-            self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if self.waiting > self.limit:
-                raise ValueError  # the parser stops, and send_400_response is called
+        self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if self.waiting > self.limit:
+            raise ValueError  # the parser stops, and send_400_response is called
         self.waiting = 0
         self._owed_since = self.loop.time()
         super().on_headers_complete()

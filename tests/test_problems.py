@@ -260,13 +260,13 @@ async def test_a_closed_record_tells_nothing_of_a_pupil_who_has_left_the_area(
     closed, _ = sorted((await ask("reviewerA", query))["data"]["problemRecords"]["nodes"], key=lambda one: one["state"])
     assert closed["student"] == {"name": "双p"}
     assert len(closed["candidates"]) == 2
-    school = await system.fetchrow("SELECT id, school_id, path FROM classes WHERE path = $1", doubled.paths["B1-1"])
+    elsewhere = await system.fetchrow("SELECT id, school_id, path FROM classes WHERE path = $1", doubled.paths["B1-1"])
     await system.execute(
         "UPDATE students SET path = $2, class_id = $3, school_id = $4 WHERE id = $1",
         doubled.ids["p"],
-        school["path"],
-        school["id"],
-        school["school_id"],
+        elsewhere["path"],
+        elsewhere["id"],
+        elsewhere["school_id"],
     )
     closed, still = sorted(
         (await ask("reviewerA", query))["data"]["problemRecords"]["nodes"], key=lambda one: one["state"]

@@ -269,3 +269,15 @@ async def test_a_websocket_passes_through_the_front_proxy(
             token = {"authorization": f"Bearer {province.tokens['schoolA1']}"}
             await websocket.send(orjson.dumps({"type": "connection_init", "payload": token}).decode())
             assert orjson.loads(await websocket.recv())["type"] == "connection_ack"
+
+
+async def test_a_large_head_behind_a_body_is_refused_however_it_comes(settings: Settings, province: Province) -> None:
+    large = HEAD + b"x-filler: " + b"x" * (settings.header_limit - 50) + b"\r\n" + b"y: y\r\n" * 40 + b"\r\n"
+    async with served(settings) as (url, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+        writer.write(asking(province.tokens["prov"]) + large[:-300])
+        await reader.readuntil(b"totalCount")
+        writer.write(large[-300:])
+        rest = await asyncio.wait_for(reader.read(), PATIENCE)
+        writer.close()
+    assert b"HTTP/1.1 431 " in rest
