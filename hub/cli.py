@@ -105,6 +105,9 @@ def serve(port: Port = None, processes: Workers = None) -> None:
 @app.command(name="worker")
 def worker_(attached: Annotated[bool, typer.Option(hidden=True)] = False) -> None:
     """处理导入队列 Work on queued imports until Ctrl-C, beside `hub serve` or on another machine."""
+    if attached:
+        # It holds nothing yet: whoever ends it may. An exit raised amid an import can be swallowed by it.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from hub import worker
 
     if attached:

@@ -59,8 +59,10 @@ class Client:
         return message["payload"]["data"]["importJob"]
 
     async def refused(self, id: str = "1") -> tuple[str, str]:  # noqa: A002 -- the protocol's word
-        """The code and key of the error that ends a subscription."""
+        """The code and key of the error that ends a subscription; others' events may come before it."""
         message = await self.hear()
+        while message["type"] == "next" and message["id"] != id:
+            message = await self.hear()
         assert (message["type"], message["id"]) == ("error", id), message
         (error,) = message["payload"]
         assert error["message"]
