@@ -2,10 +2,10 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -46,27 +46,24 @@ def of(province: Province, caller: str) -> dict[str, str]:
 async def test_what_is_taken_begins_when_what_was_taken_before_is_over(
     asked: list[tuple[str, int]], ahead: int
 ) -> None:
-    unit, patience = 0.002, 5
-    shares: Shares[str] = Shares(1.0, ahead * unit)
-    begun = time.perf_counter()
-    waited: dict[int, float] = {}
+    patience, slept = 5, 0.0
 
-    async def one(at: int, who: str, units: int) -> None:
-        if await shares.take(who, units * unit, patience * unit):
-            waited[at] = time.perf_counter() - begun
+    async def sleep(seconds: float) -> None:
+        nonlocal slept
+        slept = seconds
 
-    await asyncio.gather(*(one(at, *each) for at, each in enumerate(asked)))
+    # All come at one moment of a clock that stands still: what each waits is told, not waited for.
+    still = SimpleNamespace(get_running_loop=lambda: SimpleNamespace(time=lambda: 1_000.0), sleep=sleep)
+    shares: Shares[str] = Shares(1.0, ahead)
     before = dict.fromkeys("ab", 0)
-    for at, (who, units) in enumerate(asked):
-        # The clock of the loop goes on while they come, by far less than a unit for all of them.
-        if before[who] - ahead > patience:
-            assert at not in waited, "whoever would wait longer has none of it, and nobody waits for it"
-            continue
-        if at in waited:
-            assert waited[at] >= (before[who] - ahead) * unit - unit / 2
-            before[who] += units
-        else:
-            assert before[who] - ahead == patience, "only at the very edge the clock decides"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("hub.turns.asyncio", still)
+        for who, units in asked:
+            slept = 0.0
+            wait = max(0, before[who] - ahead)
+            assert await shares.take(who, units, patience) is (wait <= patience)
+            assert slept == (wait if wait <= patience else 0), "whoever would wait longer does not wait at all"
+            before[who] += units if wait <= patience else 0
 
 
 async def test_large_requests_come_at_their_clients_pace_and_others_go_first(
