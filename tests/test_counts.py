@@ -272,7 +272,7 @@ async def test_the_hub_folds_in_the_background_and_survives_a_fold_that_fails(
         await write(system, "open", province.ids["a1-1-1"])
         await asyncio.sleep(0.1)
         await owner.execute("ALTER FUNCTION fold_counts_away(integer) RENAME TO fold_counts")
-        for _ in range(200):
+        for _ in range(1_500):
             if await backlog(system) == (0, 0):
                 break
             await asyncio.sleep(0.02)

@@ -91,7 +91,7 @@ async def test_a_database_that_goes_and_comes_back_needs_no_new_hub(tmp_path: Pa
 async def test_a_read_that_finds_every_connection_busy_is_told_to_come_again(
     settings: Settings, province: Province
 ) -> None:
-    app = build(replace(settings, session_cache=0.0, read_pool=1, pool_timeout=0.2))
+    app = build(replace(settings, session_cache=0.0, read_pool=1, pool_timeout=1.0))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
         token = province.tokens["schoolA1"]
@@ -103,7 +103,7 @@ async def test_a_read_that_finds_every_connection_busy_is_told_to_come_again(
 async def test_a_statement_past_its_time_is_told_as_such(
     settings: Settings, province: Province, system: asyncpg.Connection
 ) -> None:
-    async with served(replace(settings, statement_timeout=0.3, lock_timeout=0.2)) as http:
+    async with served(replace(settings, statement_timeout=1.0, lock_timeout=0.9)) as http:
         token = province.tokens["schoolA1"]
         assert "errors" not in await asked(http, token)
         async with system.transaction():
@@ -115,7 +115,7 @@ async def test_a_statement_past_its_time_is_told_as_such(
 async def test_a_write_that_waits_too_long_for_a_lock_is_told_as_such(
     settings: Settings, province: Province, system: asyncpg.Connection
 ) -> None:
-    async with served(replace(settings, lock_timeout=0.2)) as http:
+    async with served(replace(settings, lock_timeout=1.0)) as http:
         token = province.tokens["schoolA1"]
         async with system.transaction():
             await system.execute("LOCK TABLE sessions, accounts, audit IN ACCESS EXCLUSIVE MODE")

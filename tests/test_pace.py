@@ -69,7 +69,7 @@ async def test_what_is_taken_begins_when_what_was_taken_before_is_over(
 async def test_large_requests_come_at_their_clients_pace_and_others_go_first(
     settings: Settings, province: Province
 ) -> None:
-    async with hub(settings, province, body_rate=200_000, body_burst=1) as http:
+    async with hub(settings, province, body_rate=60_000, body_burst=1) as http:
         told: list[str] = []
 
         async def ask(name: str, caller: str, body: dict[str, Any]) -> None:
@@ -77,13 +77,12 @@ async def test_large_requests_come_at_their_clients_pace_and_others_go_first(
             assert answer.json()["data"]
             told.append(name)
 
-        first = asyncio.gather(*(ask(f"large {at}", "countyA", LARGE) for at in range(3)))
+        first = asyncio.gather(*(ask(f"large {at}", "countyA", LARGE) for at in range(2)))
         await asyncio.sleep(0)
         await ask("other", "countyB", LARGE)
         await ask("small", "countyA", GOOD)
-        assert not {"large 1", "large 2"} & set(told)
         await first
-    assert sorted(told[-2:]) == ["large 1", "large 2"]
+    assert sorted(told[:-1]) == ["large 0", "other", "small"]
 
 
 async def test_who_sends_far_too_much_at_once_is_told_when_to_come_again(
@@ -101,16 +100,16 @@ async def test_who_sends_far_too_much_at_once_is_told_when_to_come_again(
 
 
 async def test_who_is_refused_over_and_over_hears_it_later_and_nobody_else_does(
-    settings: Settings, province: Province
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with hub(settings, province, refusal_rate=1.0, cost_limit=1_000) as http:
+    monkeypatch.setattr(endpoint, "_LONGEST_REFUSAL", 60.0)
+    async with hub(settings, province, refusal_rate=0.25, cost_limit=1_000) as http:
 
         async def ask(caller: str, body: dict[str, Any]) -> httpx.Response:
             return await http.post("/graphql", json=body, headers=of(province, caller))
 
-        for at in range(6):
-            answer = await ask("countyA", (BROKEN, TOO_DEAR)[at % 2])
-            assert answer.json()["errors"]
+        for body in (BROKEN, TOO_DEAR):
+            assert (await ask("countyA", body)).json()["errors"]
         waiting = asyncio.create_task(ask("countyA", BROKEN))
         for caller, body in (("countyA", GOOD), ("countyB", BROKEN), ("countyB", TOO_DEAR), ("countyB", GOOD)):
             await ask(caller, body)
@@ -122,7 +121,7 @@ async def test_a_refusal_waits_no_longer_than_an_operation_may(
     settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoint, "_LONGEST_REFUSAL", 60.0)
-    async with hub(settings, province, refusal_rate=0.1, operation_timeout=0.2) as http:
+    async with hub(settings, province, refusal_rate=0.1, operation_timeout=1.0) as http:
         answers = [await http.post("/graphql", json=BROKEN, headers=of(province, "countyA")) for _ in range(3)]
     assert {answer.json()["errors"][0]["extensions"]["code"] for answer in answers} == {"BAD_INPUT"}
 

@@ -432,7 +432,7 @@ async def test_a_statement_that_takes_too_long_is_told_so(
     settings: Settings, province: Province, system: asyncpg.Connection
 ) -> None:
     async with (
-        served(settings, statement_timeout=0.3) as (url, _),
+        served(settings, statement_timeout=1.0) as (url, _),
         httpx.AsyncClient(base_url=url, headers=bearer(province)) as client,
     ):
         holder = await locked(settings, "students")

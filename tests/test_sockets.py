@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -327,14 +326,25 @@ async def test_only_trusted_documents_run_where_there_is_a_list(
 
 
 async def test_new_documents_have_a_share_of_the_time(settings: Settings, province: Province) -> None:
-    slow, token = served(settings, document_share=0.01, document_burst=0.0), province.tokens["schoolA1"]
-    async with slow as (address, app), entered(address, token) as client:
-        begun = time.monotonic()
-        for at in range(4):
-            await client.subscribe(str(at), f'subscription S{at} {{ importJob(id: "x:{at}") {{ id }} }}')
-            assert (await client.refused(str(at)))[1] == "BAD_ID"
-        assert time.monotonic() - begun > 0.2
-        assert len(app.state.hub.shares) == 1
+    def asking(at: int) -> str:
+        return f'subscription S{at} {{ importJob(id: "x:{at}") {{ id }} }}'
+
+    slow, tokens = served(settings, document_share=1e-6, document_burst=0.0), province.tokens
+    async with (
+        slow as (address, app),
+        entered(address, tokens["schoolA1"]) as client,
+        entered(address, tokens["countyA"]) as other,
+    ):
+        await client.subscribe("first", asking(1))
+        assert (await client.refused("first"))[1] == "BAD_ID"
+        await client.subscribe("new", asking(2))
+        await client.subscribe("known", asking(1))
+        assert (await client.refused("known"))[1] == "BAD_ID"
+        await other.subscribe("new", asking(3))
+        assert (await other.refused("new"))[1] == "BAD_ID"
+        with pytest.raises(TimeoutError):
+            await client.hear(0.2)
+        assert len(app.state.hub.shares) == 2
 
 
 async def test_a_plan_that_a_subscription_is_the_first_to_need_is_charged_to_it(
