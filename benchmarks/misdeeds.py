@@ -19,6 +19,7 @@ _DEEP = "{ regions { nodes " + "{ children { nodes " * 500 + "{ name }" + " } }"
 _WIDE = "{ " + " ".join(f"a{at}: viewer {{ name }}" for at in range(1_000)) + " }"
 _COSTLY = """{ schools(first: 200) { nodes { classes(first: 200) { nodes { students(first: 200) { nodes {
  name } } } } } } }"""
+_CHEAP = "{ students(first: 50) { nodes { name grade school { name } } } }"
 _COMMENT = "{ a " + "#" * 900_000 + "\n }"
 _SENT = {
     "documents too deep": _DEEP,
@@ -26,6 +27,7 @@ _SENT = {
     "a query that costs too much": _COSTLY,
     "a megabyte of comment": _COMMENT,
     "the largest page there is": _LARGEST,
+    "a page without a pause": _CHEAP,
 }
 NAMES = (*_SENT, "a new document each time", "asks and hangs up", "connects and says nothing")
 """What can be done, by name."""
