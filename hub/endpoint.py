@@ -314,6 +314,7 @@ class _Watch:
         self._begun.cancel()
         if self._looking is not None:
             self._looking.cancel()
+            self._looking = None  # what was cancelled holds the frame that holds this
 
     def _begin(self) -> None:
         self._looking = asyncio.create_task(self._look())

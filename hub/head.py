@@ -7,8 +7,10 @@ to send it looks through header by header.
 import logging
 import time
 from asyncio import TimerHandle, Transport
+from collections.abc import Awaitable
 from functools import partial
 from http import HTTPStatus
+from weakref import ref
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -77,7 +79,7 @@ class Bounded(HttpToolsProtocol):
         self._owed_since = self.loop.time()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:
-            self.scope["extensions"] = {WHOLE: {"write": partial(self._write_whole, self.cycle)}}
+            self.scope["extensions"] = {WHOLE: {"write": partial(_write_whole, ref(self), ref(self.cycle))}}
 
     def on_body(self, body: bytes) -> None:
         """A part of a body is whole."""
@@ -97,7 +99,7 @@ class Bounded(HttpToolsProtocol):
             TooLarge("HEADERS_TOO_LARGE", limit=self.limit) if large else BadInput("NOT_HTTP"), 431 if large else 400
         )
 
-    async def _write_whole(self, cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
+    async def write_whole(self, cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
         """Write an answer at once: what a cycle's `send` does of its start and of its body."""
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
@@ -144,6 +146,18 @@ class Bounded(HttpToolsProtocol):
         body = orjson.dumps(answers.refusal(error, "zh"))
         self.transport.write(_ANSWER % (status, HTTPStatus(status).phrase.encode(), len(body), body))
         self.transport.close()
+
+
+def _write_whole(
+    protocol: ref[Bounded], cycle: ref[RequestResponseCycle], status: int, lines: bytes, body: bytes
+) -> Awaitable[None]:
+    """Answer the request that is being answered. Its scope, which holds this, is held by both: were they held in turn,
+    each request would leave a ring that only the collector finds, while everybody waits.
+    """
+    asked, answering = protocol(), cycle()
+    assert asked is not None  # the task that answers holds them
+    assert answering is not None
+    return asked.write_whole(answering, status, lines, body)
 
 
 class _Seldom(logging.Filter):

@@ -28,9 +28,6 @@ class Settings:
     account_reads: int = knob(
         4, "Statements that one account's reads run at once, per process; a quarter of them while others ask, too."
     )
-    account_burst: float = knob(
-        0.25, "Seconds of such reading beside others before an account that asks without a pause has half of the time."
-    )
     write_pool: int = knob(8, "Connections for deeds, per process.")
     pool_timeout: float = knob(3.0, "Seconds a request waits for a free connection before UNAVAILABLE.")
     statement_timeout: float = knob(15.0, "Seconds a statement of a request may run.")

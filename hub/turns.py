@@ -1,7 +1,6 @@
 """Turns and shares: what one client asks for waits for its own earlier requests, not for everybody's time."""
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,26 +12,18 @@ V = TypeVar("V")
 
 _MOST = 1_000
 """Of how many it is remembered when they are free again, before those who are are forgotten."""
-_LONGEST_REST = 0.25
-"""Seconds for which a turn that is over is kept at most, however long it took."""
 
 
 class Turns(Generic[K]):
     """So many at once for whoever is alone, a quarter as many for each of several; the others of the same one wait,
     first come first served. Nobody is alone within `memory` seconds of another's asking: who asks seldom has room, too.
-
-    Beside others a turn is kept for as long again as it took, when its client has had `burst` seconds of late: whoever
-    asks without a pause has half of the time.
     """
 
-    def __init__(self, most: int, memory: float = 1.0, burst: float = math.inf) -> None:
-        self.most, self.memory, self.burst = most, memory, burst
-        self._beside = max(1, most // 4)
+    def __init__(self, most: int, memory: float = 1.0) -> None:
+        self.most, self.memory = most, memory
         self._held: dict[K, _Held] = {}
         self._asked: dict[K, float] = {}
         """When each last asked, the latest last; those of before that are forgotten."""
-        self._paid_at: dict[K, float] = {}
-        """When each will have waited as long as it had turns."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -62,24 +53,7 @@ class Turns(Generic[K]):
             raise
         return held
 
-    def _exit(self, who: K, held: "_Held", begun: float) -> None:
-        loop = asyncio.get_running_loop()
-        rest = 0.0 if self._alone() else self._rest(who, begun, loop.time())
-        if rest > 0:
-            loop.call_later(rest, self._end, who, held)
-        else:
-            self._end(who, held)
-
-    def _rest(self, who: K, begun: float, now: float) -> float:
-        """Seconds for which the turn of somebody that is over is kept."""
-        paid_at = max(begun, self._paid_at.get(who, 0.0)) + 2 * (now - begun) / self._beside
-        self._paid_at.pop(who, None)
-        self._paid_at[who] = min(paid_at, now + self.burst + _LONGEST_REST)
-        while len(self._paid_at) > _MOST:
-            del self._paid_at[next(iter(self._paid_at))]
-        return self._paid_at[who] - self.burst - now
-
-    def _end(self, who: K, held: "_Held") -> None:
+    def _exit(self, who: K, held: "_Held") -> None:
         held.running -= 1
         self._leave(who, held)
 
@@ -99,13 +73,11 @@ class Turns(Generic[K]):
                 called.set_result(None)
 
     def _limit(self) -> int:
-        return self.most if self._alone() else self._beside
-
-    def _alone(self) -> bool:
         forgotten = asyncio.get_running_loop().time() - self.memory
         while self._asked and next(iter(self._asked.values())) <= forgotten:
             del self._asked[next(iter(self._asked))]
-        return len(self._held) < 2 and len(self._asked) < 2
+        alone = len(self._held) < 2 and len(self._asked) < 2
+        return self.most if alone else max(1, self.most // 4)
 
 
 @dataclass(slots=True)
@@ -120,19 +92,18 @@ class _Held:
 class Turn(Generic[K]):
     """One turn."""
 
-    __slots__ = ("_begun", "_held", "_turns", "_who")
+    __slots__ = ("_held", "_turns", "_who")
 
     def __init__(self, turns: Turns[K], who: K) -> None:
         self._turns, self._who = turns, who
 
     async def __aenter__(self) -> None:
         self._held = await self._turns._enter(self._who)
-        self._begun = asyncio.get_running_loop().time()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._turns._exit(self._who, self._held, self._begun)
+        self._turns._exit(self._who, self._held)
 
 
 class Shares(Generic[K]):

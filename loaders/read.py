@@ -61,7 +61,7 @@ class Reader:
     def __post_init__(self) -> None:
         self.links = Links(self.database)
         self.plans = Cache(self.settings.plan_cache)
-        self.turns = Turns(self.settings.account_reads, burst=self.settings.account_burst)
+        self.turns = Turns(self.settings.account_reads)
         self.inputs = Cache(self.settings.plan_cache // 4)
 
 

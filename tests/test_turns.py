@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -78,56 +77,6 @@ async def test_who_is_alone_has_all_turns_and_beside_another_a_quarter_of_them()
     go.set()
     await asyncio.gather(*beside, return_exceptions=True)
     assert len(turns) == 0
-
-
-async def test_beside_others_who_asks_without_a_pause_has_half_of_the_time() -> None:
-    turns: Turns[str] = Turns(4, memory=60.0, burst=0.0)
-    spells: dict[str, list[tuple[float, float]]] = {"a": [], "b": []}
-
-    async def one(who: str) -> None:
-        async with turns.of(who):
-            begun = time.perf_counter()
-            await asyncio.sleep(0.02)
-            spells[who].append((begun, time.perf_counter()))
-
-    await asyncio.gather(*(one("a") for _ in range(4)))
-    assert len(turns) == 0, "who is alone waits for nobody"
-    await one("b")
-    await asyncio.gather(*(one("a") for _ in range(5)), one("b"))
-    for (begun, ended), (later, _) in itertools.pairwise(spells["a"][4:]):
-        assert later - ended > 0.99 * min(ended - begun, 0.25)
-    assert spells["b"][1][0] < spells["a"][5][0]
-
-
-@given(spells=st.lists(st.tuples(st.integers(1, 400), st.integers(0, 2_000)), max_size=12), burst=st.integers(0, 600))
-async def test_a_turn_is_kept_as_long_as_it_took_after_a_burst(spells: list[tuple[int, int]], burst: int) -> None:
-    """What is owed, in milliseconds: a turn adds what it took, a pause takes off what it lasts."""
-    now, kept = 0.0, None
-
-    def call_later(rest: float, *_: Any) -> None:
-        nonlocal kept
-        kept = rest
-
-    loop = SimpleNamespace(time=lambda: now, call_later=call_later)
-    still = SimpleNamespace(get_running_loop=lambda: loop, CancelledError=asyncio.CancelledError)
-    turns: Turns[str] = Turns(1, memory=1e9, burst=burst / 1e3)
-    async with turns.of("another"):
-        pass
-    owed = 0
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("hub.turns.asyncio", still)
-        for took, pause in spells:
-            kept, turn = None, turns.of("a")
-            await turn.__aenter__()
-            now += took / 1e3
-            await turn.__aexit__(None, None, None)
-            owed = min(owed + took, burst + 250)
-            rest = max(0, owed - burst)
-            assert (kept or 0) == pytest.approx(rest / 1e3, abs=1e-6)
-            if kept:
-                turns._end("a", turns._held["a"])
-            now += (rest + pause) / 1e3
-            owed = max(0, owed - rest - pause)
 
 
 async def test_the_first_to_come_is_the_first_served() -> None:

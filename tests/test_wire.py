@@ -1,6 +1,7 @@
 """What comes over the wire: half requests, nonsense and contradictions, to the hub alone and behind its front proxy."""
 
 import asyncio
+import gc
 import logging
 import re
 import shutil
@@ -14,8 +15,10 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from websockets.asyncio.client import connect
 
+from hub import endpoint, head
 from hub.settings import Settings
 from tests.province import Province
 from tests.served import served
@@ -95,6 +98,42 @@ async def test_a_request_that_two_servers_may_read_differently_is_none(settings:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert orjson.loads(body)["errors"][0]["extensions"]["key"] == "NOT_HTTP"  # and nothing after it
+
+
+@pytest.mark.parametrize("soon", [endpoint._SOON, 0.0])
+async def test_an_answer_leaves_nothing_that_only_the_collector_finds(
+    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch, soon: float
+) -> None:
+    """Rings of objects are found by a collector for which every request at work waits."""
+
+    def left() -> int:
+        kinds = (RequestResponseCycle, head.Bounded, endpoint._Watch)
+        return sum(type(each) in kinds for each in gc.get_objects())
+
+    monkeypatch.setattr(endpoint, "_SOON", soon)
+    headers = {"authorization": f"Bearer {province.tokens['countyA']}"}
+    async with served(settings) as (url, _):
+
+        async def ask(*, kept: bool) -> None:
+            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE) as client:
+                for _ in range(20 if kept else 1):
+                    assert (await client.post("/graphql", json=QUESTION)).json()["data"]
+
+        await ask(kept=True)
+        gc.collect()
+        gc.disable()
+        try:
+            before = left()
+            await ask(kept=True)
+            for _ in range(20):
+                await ask(kept=False)
+            for _ in range(100):
+                if left() <= before:
+                    break
+                await asyncio.sleep(0.05)
+            assert left() <= before
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(
