@@ -151,12 +151,12 @@ class Bounded(HttpToolsProtocol):
 def _write_whole(
     protocol: ref[Bounded], cycle: ref[RequestResponseCycle], status: int, lines: bytes, body: bytes
 ) -> Awaitable[None]:
-    """Answer the request that is being answered. Its scope, which holds this, is held by both: were they held in turn,
-    each request would leave a ring that only the collector finds, while everybody waits.
+    """Answer the request that is being answered, by a task that holds both. Its scope, which holds this, is held by both:
+    were they held in turn, each request would leave a ring that only the collector finds, while everybody waits.
     """
     asked, answering = protocol(), cycle()
-    assert asked is not None  # the task that answers holds them
-    assert answering is not None
+    if asked is None or answering is None:
+        raise RuntimeError("nobody is answered any more")
     return asked.write_whole(answering, status, lines, body)
 
 
