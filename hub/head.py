@@ -151,8 +151,8 @@ class Bounded(HttpToolsProtocol):
 def _write_whole(
     protocol: ref[Bounded], cycle: ref[RequestResponseCycle], status: int, lines: bytes, body: bytes
 ) -> Awaitable[None]:
-    """Answer the request that is being answered, by a task that holds both. Its scope, which holds this, is held by both:
-    were they held in turn, each request would leave a ring that only the collector finds, while everybody waits.
+    """Answer the request that a task, which holds both, is answering. Both hold its scope, which holds this: were they
+    held in turn, each request would leave a ring that only the collector finds, while everybody waits.
     """
     asked, answering = protocol(), cycle()
     if asked is None or answering is None:
