@@ -30,6 +30,7 @@ NOT_OF_A_SHEET = {
     "BAD_CLASS_NUMBER": "stands on the sheet of classes",
     "BAD_GRADES": "stands on the sheet of classes",
     "BAD_SCHOOL_YEAR": "stands on the sheet of classes",
+    "ID_WRONG_ON_RECORD": "is a matter of who is on record, see by_the_truth and test_last_year",
     "SEVERAL_ON_RECORD": "is a matter of who is on record, see test_imports",
     "ALLOWANCE_OF_DAY_PUPIL": "is law until August 2019 only",
 }

@@ -196,8 +196,12 @@ def by_the_truth(sheets: Iterable[Sheet]) -> set[Finding]:
         before: list[Row] = []
         new: list[Row] = []
         for at, row in enumerate(sheet.rows):
-            told = of_number(row) or in_file(row, before)
-            if not of_number(row):
+            wrong = of_number(row)
+            if wrong and at in sheet.known:
+                told = {("id_number", "ID_WRONG_ON_RECORD")} | in_file(row, before)
+            else:
+                told = wrong or in_file(row, before)
+            if not wrong or at in sheet.known:
                 before.append(row)
             if at not in sheet.known and not any(code != "NAMESAKE_IN_FILE" for _, code in told):
                 if any(person(row) == person(one) and not (row["id_number"] and one["id_number"]) for one in new):
@@ -292,4 +296,4 @@ async def test_every_planted_mistake_is_found_on_its_cell_and_nothing_else_is(
         found = await sampled.judge()
     assert sorted(found - wanted) == []
     assert sorted(wanted - found) == []
-    assert len({code for _, _, _, code in found}) == len(mistakes.PLANTERS)
+    assert {code for _, _, _, code in found} == {*mistakes.PLANTERS, "ID_WRONG_ON_RECORD"}

@@ -16,10 +16,12 @@ from hub.intake.sheet import BY_SLOT, COLUMNS
 from hub.intake.values import School
 from hub.last_year import Next
 from hub.terms import EnrolmentState, Stage
-from tests.desk import Desk, code_of, counts, dump, make_row
+from tests.conftest import Ask
+from tests.desk import Desk, code_of, counts, dump, make_id, make_row
 from tests.province import SCHOOLS, Province, make_student
 
 SCHOOL = SCHOOLS["A1"][1]
+WARNED = "query($id: ID!) { importFaults(id: $id) { warnings { row code } } }"
 PRIMARY, FIVE, JUNIOR, SENIOR = range(1, 7), range(1, 6), range(7, 10), range(10, 13)
 
 
@@ -114,6 +116,36 @@ async def test_reading_the_template_back_gives_what_is_on_record(
         record = by_number[row.values["id_number"]]
         stored = {key: value for key, value in row.values.items() if key in record.keys()}  # noqa: SIM118 -- a Record
         assert stored == {key: record[key] for key in stored}
+
+
+async def test_a_wrong_number_on_record_keeps_no_pupil_out_who_stands_in_the_template(
+    desk: Desk, http: httpx.AsyncClient, ask: Ask, system: asyncpg.Connection
+) -> None:
+    for table in ("guardians", "placements", "student_versions", "students"):
+        await system.execute(f"DELETE FROM {table}")
+    await desk.bring(make_row(1), make_row(2))
+    sound, other = make_id(1), make_id(9)
+    wrong = sound[:17] + ("0" if sound[17] != "0" else "1")
+    await system.execute("UPDATE students SET id_number = $1 WHERE id_number = $2", wrong, sound)
+    rows = await rows_of(await handed_out(http, desk.province.tokens["schoolA1"]))
+    rows.sort(key=lambda row: row["id_number"] != wrong)
+    assert [row["id_number"] for row in rows] == [wrong, make_id(2)]
+    payload = await desk.bring(rows[0] | {"phone": "13700000000"}, rows[1])
+    assert counts(payload) == (2, 0, 1, 1, 0)
+    kept = await system.fetch("SELECT id_number, phone FROM students ORDER BY id")
+    assert [tuple(row) for row in kept] == [(wrong, "13700000000"), (make_id(2), "13800000001")]
+    warned = await ask("schoolA1", WARNED, {"id": payload["import"]["id"]})
+    assert warned["data"]["importFaults"]["warnings"] == [{"row": 2, "code": "ID_WRONG_ON_RECORD"}]
+    before = await dump(system)
+    for changed, code in (
+        ({"id_number": wrong, "name": "王新人"}, "ID_CHECK_DIGIT"),
+        ({"id_number": wrong, "sex": "女"}, "ID_CHECK_DIGIT"),
+        ({"id_number": wrong[:16] + other[16:], "birth_date": "20010101"}, "ID_BIRTH_DATE_DISAGREES"),
+    ):
+        refused = await desk.bring(rows[0] | changed)
+        assert counts(refused) == (1, 0, 0, 0, 1)
+        assert code in {fault["code"] for fault in refused["faults"]}
+    assert await dump(system) == before
 
 
 async def test_leavers_and_who_is_not_in_school_are_left_out(

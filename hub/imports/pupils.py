@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import clock, identity
 from hub.intake.sheet import COLUMNS, KEY_DATA
 
 PLAIN = tuple(column.key for column in COLUMNS if not column.member and column.key not in (*KEY_DATA, "school_code"))
@@ -25,6 +26,11 @@ _OF_SCHOOL = text(
 )
 _LIKE = text(
     f"""{_OF_SCHOOL.text} AND (id_number = :id_number OR (name = :name AND sex = :sex AND birth_date = :birth_date))"""
+)
+
+_NUMBERED = text(
+    """SELECT name, sex, birth_date, id_number FROM students
+       WHERE school_id = :school AND state <> 'DELETED' AND id_number IS NOT NULL"""
 )
 
 Pupil = dict[str, Any]
@@ -53,6 +59,16 @@ class Pupils:
             return [self._numbered[number]]
         alike = self._persons.get(_person(values), ())
         return [pupil for pupil in alike if not (number and pupil["id_number"])]
+
+
+async def wrongly_numbered(connection: AsyncConnection, school_id: int) -> list[tuple[str, str, str, str]]:
+    """Name, sex, birth date and identity number of those pupils of a school whose number is no sound resident's."""
+    today = clock.today()
+    return [
+        (pupil.name, pupil.sex, str(pupil.birth_date), pupil.id_number)
+        for pupil in await connection.execute(_NUMBERED, {"school": school_id})
+        if identity.verdict(pupil.id_number, sex=pupil.sex, birth_date=pupil.birth_date, today=today)
+    ]
 
 
 async def of_school(connection: AsyncConnection, school_id: int) -> Pupils:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub import clock, names
 from hub.errors import BadInput, NotFound, TooLarge
 from hub.files import Files
-from hub.imports import proposals, school
+from hub.imports import proposals, pupils, school
 from hub.imports.job import Job
 from hub.imports.judging import Bench
 from hub.imports.proposals import Proposal
@@ -64,6 +64,7 @@ async def _begin(job: Job) -> dict[str, Any]:
         return {
             "class_numbers": await school.taught(connection, job.school.id),
             "first_grades": await school.first_grades(connection, job.school.id),
+            "recorded": await pupils.wrongly_numbered(connection, job.school.id),
         }
 
 

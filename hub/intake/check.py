@@ -1,6 +1,6 @@
 """The checks of a pupil's row that need no register: pure functions from cells to rows and findings."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -169,6 +169,7 @@ def check(
     first_grades: Sequence[int] = FIRST_GRADES,
     founder: str | None = None,
     rules: Mapping[str, str] | None = None,
+    recorded: Iterable[Sequence[str]] = (),
 ) -> Iterator[Checked]:
     """Check a sheet part by part; a row with any fault is not among the sound ones.
 
@@ -180,10 +181,11 @@ def check(
     `class_numbers` may name the grades taught in each class, `first_grades` the first grade of each stage: only with
     them are age and entry held against the grade. `founder` is the school's (举办者), one of `hub.terms.Founder`.
     `rules` are the province's switches, code to REFUSE, WARN or OFF; raises ValueError for what `rules.switched` does.
+    `recorded` are the school's wrong identity numbers, see `Known`.
     """
     grades = class_numbers if isinstance(class_numbers, Mapping) else {}
     school = School(school_code, frozenset(class_numbers), grades, first_grades, founder)
-    examiner = _Examiner(read, Known(school, today, rules or {}))
+    examiner = _Examiner(read, Known(school, today, rules or {}, recorded))
     rows = iter(read.rows)
     following = next(rows, None)
     taken = 0

@@ -1,6 +1,6 @@
 """What was found in one row while it is judged, and what its judges know besides the row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,11 +19,16 @@ _ENTRY_AGE = 5
 class Known:
     """What rows are judged by: the school, the day, its school year, and the rules as they are in force and switched.
 
-    `youngest` and `oldest` are usual ages less the grade; `elders` the years a member of a relation is older at least.
+    `recorded` are wrong identity numbers on record, each as name, sex, birth date (ISO) and number of its pupil: they
+    do not keep that pupil's row out. `youngest` and `oldest` are usual ages less the grade; `elders` the years a member
+    of a relation is older at least.
     """
 
-    def __init__(self, school: School, today: date, switches: Mapping[str, str]) -> None:
+    def __init__(
+        self, school: School, today: date, switches: Mapping[str, str], recorded: Iterable[Sequence[str]] = ()
+    ) -> None:
         self.school, self.today = school, today
+        self.recorded = frozenset(map(tuple, recorded))
         self.school_year = clock.school_year(today)
         self.severities = rules.severities(today, switches)
         self._rules = rules.in_force(today)

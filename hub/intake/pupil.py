@@ -77,8 +77,12 @@ def _judge_identity(pupil: Pupil, found: Found, known: Known) -> None:
     born, sex, name = pupil["birth_date"], pupil["sex"], pupil["name"]
     near = (pupil["residence_code"], pupil["birthplace_code"])
     expected = {"sex": sex, "birth_date": born, "ages": identity.PUPIL_AGES}
-    if not judge_number("id_number", pupil, found, known, near, **expected) and born is not None:
+    recorded = None not in (name, sex, born) and (name, sex, str(born), pupil["id_number"]) in known.recorded
+    of_number = Found(found.severities, {}, {}) if recorded else found
+    if not judge_number("id_number", pupil, of_number, known, near, **expected) and born is not None:
         _judge_age(born, found, known.today)
+    if recorded and "id_number" in of_number:
+        found.add("id_number", "ID_WRONG_ON_RECORD")
     if name is not None and len(name) == 1:
         found.add("name", "NAME_TOO_SHORT")
     resident = pupil["id_type"] == RESIDENT_ID and (pupil["id_number"] or "")[:6] not in PERMITS

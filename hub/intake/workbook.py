@@ -57,9 +57,9 @@ async def examine(
     """Read a workbook and check its rows as `check.check` does, in the other process, part by part as they are done.
 
     The other process never waits for whoever takes the parts; `ready` is called with each in a thread, before it can be
-    taken. `later` says `class_numbers` and `first_grades` while the file is read already; with `beside` it is read in
-    one process and checked in another. Raises ValueError as `rules.switched` does, and BadInput or TooLarge for what is
-    wrong with the file, which may come to light after any part. Closing the iterator ends the other process.
+    taken. `later` says `class_numbers`, `first_grades` and `recorded` while the file is read already; with `beside` it
+    is read in one process and checked in another. Raises ValueError as `rules.switched` does, and BadInput or TooLarge
+    for what is wrong with the file, which may come to light after any part. Closing the iterator ends the process.
     """
     asked = {
         "school_code": school_code,

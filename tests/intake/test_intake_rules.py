@@ -256,7 +256,7 @@ def test_every_rule_is_reached_and_worded_in_both_languages():
     assert reached | elsewhere == {rule.code for rule in rules.RULES}
     # Those of the register are reached by the tests of the import.
     known = {"ID_ALREADY_REGISTERED_USE_TRANSFER", "SAME_NAME_SEX_BIRTH"}
-    assert elsewhere == {"KEY_DATA_DIFFERS", "SEVERAL_ON_RECORD", *known}
+    assert elsewhere == {"ID_WRONG_ON_RECORD", "KEY_DATA_DIFFERS", "SEVERAL_ON_RECORD", *known}
 
 
 def test_rows_of_one_code_have_the_same_words_and_never_hold_on_the_same_day():

@@ -43,6 +43,15 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(
         Kind.CROSS_REGISTER,
+        Severity.WARN,
+        "ID_WRONG_ON_RECORD",
+        "“{header}”有误，但与该生登记的一致，按原样保留。",
+        "'{header}' is wrong, but it is what the pupil's record says: it stays as it is.",
+        "本行其他内容照常导入；证件号请附证明申请关键数据变更。",
+        "The rest of the row is imported; for the number, request a key-data change with proof.",
+    ),
+    rule(
+        Kind.CROSS_REGISTER,
         Severity.REFUSE,
         "SEVERAL_ON_RECORD",
         "本校在册有 {many} 名姓名、性别、出生日期都相同的学生，无法确定本行是哪一名。",
