@@ -204,6 +204,23 @@ def import_(
         raise typer.Exit(2)
 
 
+@app.command(name="apply")
+def apply_(
+    number: Annotated[int, typer.Argument(help="批次号 Number of the import.")],
+    username: Username,
+    password: Password,
+    mode: Annotated[
+        ImportMode, typer.Option(help="导入合格行或全部合格才导入 What is done with the rows.", case_sensitive=False)
+    ] = ImportMode.SOUND_ROWS,
+) -> None:
+    """执行导入 Apply an import that was only judged (`hub import --mode judge_only`), by the register as it is now."""
+    from hub.imports import command as intake
+
+    with database() as settings:
+        state = asyncio.run(intake.go_on(settings, number, username, password, mode))
+    console.print(f"批次 import {number}: {state}")
+
+
 @app.command(name="confirm")
 def confirm_(
     number: Annotated[int, typer.Argument(help="批次号 Number of the import.")],

@@ -152,6 +152,31 @@ async def test_a_clerks_day_goes_from_return_to_undoing_and_a_leader_approves(
     assert [row[0] for row in left] == [make_id(1)], "who has a photo stays"
 
 
+async def test_what_was_only_judged_is_applied_later(
+    settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
+) -> None:
+    password = "guanli-2013-Xue"
+    for name, school in (("clerk", "A1"), ("stranger", "A2")):
+        hashed = await passwords.make(password)
+        grants = [("school_administrator", province.paths[school])]
+        await make_caller(system, province, name, grants, password_hash=hashed)
+    clerk, stranger = (["--username", name, "--password", password] for name in ("clerk", "stranger"))
+    (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1)))
+    code, said = run(
+        settings, tmp_path, "import", "filled.xlsx", "--school", "2114000001", *clerk, "--mode", "judge_only"
+    )
+    assert (code, "JUDGED" in said) == (0, True), said
+    judged = str(await system.fetchval("SELECT id FROM imports WHERE state = 'JUDGED'"))
+    code, said = run(settings, tmp_path, "apply", judged, *stranger)
+    assert (code, "Not found" in said) == (1, True), said
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 0
+    code, said = run(settings, tmp_path, "apply", judged, *clerk)
+    assert (code, "APPLIED" in said) == (0, True), said
+    assert await system.fetchval("SELECT count(*) FROM students WHERE present_address = '并州路1号'") == 1
+    code, said = run(settings, tmp_path, "apply", judged, *clerk)
+    assert (code, "APPLIED" in said) == (1, True), said
+
+
 def test_an_unknown_school_is_told(settings: Settings, tmp_path: Path) -> None:
     code, said = run(settings, tmp_path, "template", "--school", "2199999999")
     assert (code, "Not found" in said) == (1, True), said

@@ -1,4 +1,4 @@
-"""`hub import`, `hub confirm` and `hub undo`: what a clerk and a leader do in the browser, from the command line."""
+"""`hub import`, `apply`, `confirm` and `undo`: what a clerk and a leader do in the browser, from the command line."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -51,6 +51,14 @@ async def bring(
             found = await returning.give(seat.database, seat.files, seat.caller, done.id, language)
             await asyncio.to_thread(returned.write_bytes, found.data)
         return done
+
+
+async def go_on(settings: Settings, import_id: int, username: str, password: str, mode: ImportMode) -> ImportState:
+    """Apply an import that was only judged, anew by the register as it is now; how it stands then."""
+    async with taken(settings, username, password) as seat:
+        request = Once(None, "applyImport", None)
+        await asking.go_on(seat.database, seat.policy, seat.caller, request, import_id, mode)
+        return await _carry_on(seat, import_id)
 
 
 async def confirm(settings: Settings, import_id: int, username: str, password: str, *, approve: bool) -> ImportState:
