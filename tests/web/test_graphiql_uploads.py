@@ -127,3 +127,11 @@ async def test_who_may_not_import_is_told_before_trying(page: Page, demo: Demo, 
     await page.get_by_role("button", name="上传工作簿").click()
     await expect(page.get_by_role("button", name="上传并核对")).to_be_disabled()
     await expect(page.get_by_role("status")).to_contain_text(hint)
+
+
+async def test_a_file_is_chosen_only_by_who_is_known_to_the_page(page: Page, demo: Demo) -> None:
+    """Signing in sets the view up anew: a file that was chosen before would be gone."""
+    await page.get_by_role("button", name="上传工作簿").click()
+    await expect(page.get_by_label("工作簿文件")).to_be_disabled()
+    await sign_in(page, demo, "school_administrator")
+    await expect(page.get_by_label("工作簿文件")).to_be_enabled()

@@ -95,7 +95,7 @@ export function Workbook({ words, caller, person, grant, hidden, expire }: Workb
           </button>
           <label>
             {words.file}
-            <input ref={picker} type="file" accept=".xlsx,.csv" />
+            <input ref={picker} type="file" accept=".xlsx,.csv" disabled={!allowed} />
           </label>
           <button type="submit" className="primary" disabled={!allowed || busy !== ""}>
             {words.upload}
