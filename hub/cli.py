@@ -20,7 +20,7 @@ from hub.footing import database, look
 from hub.postgres import PostgresFailed
 from hub.settings import Settings
 from hub.terminal import bar, console, followed, queued, tell_paths, told
-from hub.terms import ImportMode
+from hub.terms import ImportMode, ImportState
 
 if TYPE_CHECKING:
     from hub.outbox import Position
@@ -219,6 +219,8 @@ def apply_(
     with database() as settings:
         state = asyncio.run(intake.go_on(settings, number, username, password, mode))
     console.print(f"批次 import {number}: {state}")
+    if state is not ImportState.APPLIED:
+        raise typer.Exit(2)
 
 
 @app.command(name="confirm")
