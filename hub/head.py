@@ -10,6 +10,7 @@ from asyncio import TimerHandle, Transport
 from collections.abc import Awaitable
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 from weakref import ref
 
 import orjson
@@ -41,6 +42,8 @@ class Bounded(HttpToolsProtocol):
     _owed_since: float | None = None
     """When the client began to owe the head of a request, or the next part of a body; None while it owes nothing."""
     _looking: TimerHandle | None = None
+    _wrong: BadInput | None = None
+    """What is wrong with a head that the parser takes."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """A client has come, to ask for something."""
@@ -75,11 +78,26 @@ class Bounded(HttpToolsProtocol):
         self.waiting = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if self.waiting > self.limit:
             raise ValueError  # the parser stops, and send_400_response is called
+        upgrades = self.parser.should_upgrade()
+        if upgrades and not self._may_upgrade():
+            self._wrong = BadInput("UPGRADE_NOT_POSSIBLE")
+            raise ValueError
         self.waiting = 0
         self._owed_since = self.loop.time()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:
+            self.headers = []  # lines behind a body are no headers: nobody between has looked at them
+            self.cycle.keep_alive = self.cycle.keep_alive and not upgrades
             self.scope["extensions"] = {WHOLE: {"write": partial(_write_whole, ref(self), ref(self.cycle))}}
+
+    def _may_upgrade(self) -> bool:
+        """Whether a request that asks for another protocol can be answered. The parser sees no body in it and would
+        take one for the next request: of somebody else, where a proxy has handed the connection on.
+        """
+        method, names = self.parser.get_method(), {name for name, _ in self.headers}
+        if names & {b"content-length", b"transfer-encoding"}:
+            return False
+        return bool(method == b"GET" if self._should_upgrade() else method != b"CONNECT")
 
     def on_body(self, body: bytes) -> None:
         """A part of a body is whole."""
@@ -94,16 +112,17 @@ class Bounded(HttpToolsProtocol):
 
     def send_400_response(self, _: str) -> None:
         """Refuse what is no HTTP, or too large a head, as everything is refused."""
-        large = self.waiting > self.limit
-        self._refuse(
-            TooLarge("HEADERS_TOO_LARGE", limit=self.limit) if large else BadInput("NOT_HTTP"), 431 if large else 400
-        )
+        if self.waiting > self.limit:
+            self._refuse(TooLarge("HEADERS_TOO_LARGE", limit=self.limit), 431)
+        else:
+            self._refuse(self._wrong or BadInput("NOT_HTTP"), 400)
 
     async def write_whole(self, cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
         """Write an answer at once: what a cycle's `send` does of its start and of its body."""
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
-        if cycle.disconnected:
+        if cycle.disconnected or self.transport.is_closing():
+            cycle.disconnected = True
             return
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
@@ -142,7 +161,20 @@ class Bounded(HttpToolsProtocol):
             self._looking.cancel()
             self._looking = None
 
+    async def _hang_up(self, *_: Any) -> None:
+        """Answer what did not come whole."""
+        self.transport.close()
+
     def _refuse(self, error: HubError, status: int) -> None:
+        """Refuse what comes, and close. What came whole before it is answered first, and no more is said then."""
+        cycle = self.cycle
+        if cycle is not None and (self.pipeline or not (cycle.response_complete or cycle.more_body)):
+            cycle.keep_alive = False
+            if cycle.more_body:
+                cycle.disconnected = True
+                self.pipeline[0] = cycle, self._hang_up
+            self.flow.pause_reading()
+            return
         body = orjson.dumps(answers.refusal(error, "zh"))
         self.transport.write(_ANSWER % (status, HTTPStatus(status).phrase.encode(), len(body), body))
         self.transport.close()

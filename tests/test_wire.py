@@ -36,16 +36,33 @@ CONTRADICTIONS = {
     "two codings": b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n",
     "a blank before the colon": b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
 }
+INNER = b"GET /health/live HTTP/1.1\r\nhost: hub\r\n\r\n"
+UPGRADING = b"\r\nconnection: upgrade\r\nupgrade: %b\r\n"
+_SOCKET = (
+    UPGRADING % b"websocket"
+).lstrip() + b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+_OTHER, _GET = (UPGRADING % b"h2c").lstrip(), b"GET /graphql HTTP/1.1\r\nhost: hub\r\n"
+UPGRADES = {
+    "another protocol": HEAD + _OTHER + b"content-length: %d\r\n\r\n" % len(INNER),
+    "another protocol, chunked": HEAD + _OTHER + b"transfer-encoding: chunked\r\n\r\n",
+    "a websocket with a body": _GET + _SOCKET + b"content-length: 5\r\n\r\n",
+    "a websocket with chunks": _GET + _SOCKET + b"transfer-encoding: chunked\r\n\r\n",
+    "a websocket by POST": HEAD + _SOCKET + b"\r\n",
+    "a tunnel": b"CONNECT hub:80 HTTP/1.1\r\nhost: hub:80\r\n\r\n",
+}
 BY_NGINX = {
     name for name in CONTRADICTIONS if name != "a blank before the colon"
 }  # which it drops, and then sees no body
 
 
-async def exchanged(port: int, sent: bytes) -> bytes:
-    """All that comes back until the connection ends."""
+async def exchanged(port: int, sent: bytes, later: bytes = b"") -> bytes:
+    """All that comes back until the connection ends; some may be sent a little later."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     try:
+        if later:
+            await asyncio.sleep(0.05)
+            writer.write(later)
         return await asyncio.wait_for(reader.read(), PATIENCE)
     finally:
         writer.close()
@@ -98,6 +115,44 @@ async def test_a_request_that_two_servers_may_read_differently_is_none(settings:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert orjson.loads(body)["errors"][0]["extensions"]["key"] == "NOT_HTTP"  # and nothing after it
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+async def test_a_body_behind_an_upgrade_is_no_request(settings: Settings, upgrade: str) -> None:
+    async with served(settings) as (url, _):
+        answer = await exchanged(port_of(url), UPGRADES[upgrade], INNER)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert orjson.loads(body)["errors"][0]["extensions"]["key"] == "UPGRADE_NOT_POSSIBLE"  # and nothing after it
+
+
+async def test_another_protocol_is_not_spoken_and_what_is_asked_is_answered_once(settings: Settings) -> None:
+    async with served(settings) as (url, _):
+        answer = await exchanged(port_of(url), INNER.replace(b"\r\n\r\n", UPGRADING % b"h2c" + b"\r\n"), INNER)
+    assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 OK\r\n") == answer.count(b'{"ok":true}') == 1
+
+
+async def test_what_came_whole_before_nonsense_is_answered(
+    settings: Settings, province: Province, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = province.tokens["prov"]
+    async with served(settings) as (url, _):
+        for whole in (1, 3):
+            answers = await exchanged(port_of(url), asking(token) * whole + b"GARBAGE\r\n\r\n")
+            assert answers.count(b"HTTP/1.1 ") == answers.count(b'"totalCount"') == whole
+            assert answers.count(b"connection: close\r\n") == 1
+        half = asking(token) + HEAD + b"transfer-encoding: chunked\r\n\r\nno length\r\n"
+        answers = await exchanged(port_of(url), half)
+        assert answers.count(b"HTTP/1.1 ") == answers.count(b'"totalCount"') == 1
+    assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
+
+
+async def test_a_line_behind_a_body_is_no_header(settings: Settings, province: Province) -> None:
+    body, token = orjson.dumps(QUESTION), province.tokens["prov"].encode()
+    lines = b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body)
+    async with served(settings) as (url, _):
+        answer = await exchanged(port_of(url), HEAD + lines + b"authorization: Bearer " + token + b"\r\n\r\n")
+    assert b"UNAUTHENTICATED" in answer
 
 
 @pytest.mark.parametrize("soon", [endpoint._SOON, 0.0])
@@ -283,6 +338,9 @@ async def test_the_front_proxy_passes_on_what_is_a_request_and_nothing_else(
             answered = await exchanged(port, HEAD + CONTRADICTIONS[contradiction])
             assert answered.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 501 ")), contradiction
             assert answered.count(b"HTTP/1.1 ") == 1
+        upgrading = asking(province.tokens["countyA"], (UPGRADING % b"h2c").strip(), b"connection: close")
+        answered = await exchanged(port, upgrading)
+        assert answered.count(b"HTTP/1.1 ") == answered.count(b'"totalCount"') == 1
         await beside_slow_sockets(port, province)
 
 

@@ -318,6 +318,13 @@ GENERAL: dict[str, Message] = {
         "请检查客户端或代理：请求体的长度只能用 Content-Length 或 Transfer-Encoding 之一说明。",
         "Check the client or proxy: a body's length is told by Content-Length or Transfer-Encoding, never by both.",
     ),
+    "UPGRADE_NOT_POSSIBLE": Message(
+        "BAD_INPUT",
+        "请求要求切换到其他协议（Upgrade）：只有不带请求体的 GET 可以切换，且只能切换到 websocket。",
+        "The request asks for another protocol (Upgrade): only a GET without a body may change, and only to websocket.",
+        "请去掉 Upgrade 请求头后重新发送；Java 的 HttpClient 请设为 HTTP_1_1 版本。",
+        "Send it again without the header Upgrade; Java's HttpClient does so with version HTTP_1_1.",
+    ),
     "REQUEST_TOO_SLOW": Message(
         "TIMEOUT",
         "请求在 {seconds:g} 秒内没有发完，连接已断开。",
