@@ -127,7 +127,7 @@ async def store(database: Database, files: Files, caller: Caller, name: str, par
             digest.update(part)
             kept.write(part)
         kept.seek(0)
-        key, plain = f"uploads/{secrets.token_hex(16)}", name[-_NAME_LENGTH:].replace("\x00", "")
+        key, plain = f"uploads/{secrets.token_hex(16)}", _plain(name)
         sha256 = digest.hexdigest()
         query = insert(File).values(account_id=caller.account.id, key=key, name=plain, size=size, sha256=sha256)
         async with database.app.begin() as connection:
@@ -136,6 +136,11 @@ async def store(database: Database, files: Files, caller: Caller, name: str, par
             found = (await connection.execute(query.returning(File.id))).scalar_one()
             await files.put(key, kept)  # last: what fails before it leaves no bytes behind
     return Stored(found, plain, size, sha256)
+
+
+def _plain(name: str) -> str:
+    """A file's name as text that PostgreSQL takes: a form may tell of a charset in which half a character is one."""
+    return name[-_NAME_LENGTH:].replace("\x00", "").encode(errors="replace").decode()
 
 
 async def _within_quota(connection: AsyncConnection, caller: Caller, size: int, quota: int) -> None:

@@ -123,6 +123,9 @@ class Documents:
         if tree is None or fault is not None:
             return Known(None, (fault,) if fault else ())
         found = validate_document(self.schema, tree, self.rules)
+        for each in found:
+            if isinstance(each.original_error, ValueError):  # Python reads no number of more than 4,300 digits
+                each.original_error = None
         operations = [part for part in tree.definitions if isinstance(part, OperationDefinitionNode)]
         kinds = {part.name.value if part.name else None: part.operation for part in operations}
         return Known(tree, tuple(found), kinds)

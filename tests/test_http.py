@@ -289,6 +289,19 @@ async def test_a_file_name_is_only_ever_a_word(
         assert "\x00" not in row["name"]
 
 
+@pytest.mark.parametrize(
+    ("charset", "status"), [("unicode_escape", 201), ("raw_unicode_escape", 201), ("undefined", 400), ("rot13", 201)]
+)
+async def test_a_file_name_of_an_odd_charset_is_text_or_no_upload(
+    http: httpx.AsyncClient, bearer: dict[str, str], system: asyncpg.Connection, charset: str, status: int
+) -> None:
+    body, _ = form(('name="file"; filename="\\ud800 a"', b"x"))
+    odd = {"content-type": f"multipart/form-data; charset={charset}; boundary=edge"}
+    response = await http.post("/files", content=body, headers=bearer | odd)
+    assert response.status_code == status, response.text
+    assert await system.fetchval("SELECT count(*) FROM files") == (status == 201)
+
+
 # templates
 
 

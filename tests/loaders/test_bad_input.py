@@ -15,6 +15,8 @@ INSIDE = re.compile(r"Traceback|SELECT |asyncpg|sqlalchemy|site-packages|psycopg
 DEEP = "parent { " * 50 + "name" + " }" * 50
 ROUND = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }"
 
+LONG = "9" * 4_301
+"""A number longer than Python reads."""
 DOCUMENTS = [
     ("", "BAD_REQUEST"),
     ("   ", "BAD_REQUEST"),
@@ -76,6 +78,10 @@ DOCUMENTS = [
     ('{ school(code: "\\ud800") { name } }', "BAD_DOCUMENT"),
     ('{ school(code: "\\u{d800}") { name } }', "BAD_DOCUMENT"),
     ('{ school(code: "\' OR 1=1 --") { name } }', "NOT_FOUND"),
+    (f"{{ students(first: {LONG}) {{ totalCount }} }}", "BAD_DOCUMENT"),
+    (f"{{ students(first: -{LONG}) {{ totalCount }} }}", "BAD_DOCUMENT"),
+    (f"query($n: Int = {LONG}) {{ students(first: $n) {{ totalCount }} }}", "BAD_DOCUMENT"),
+    (f"{{ students(where: {{grade: {{eq: {LONG}}}}}) {{ totalCount }} }}", "BAD_DOCUMENT"),
     ('{ school(code: "%") { name } }', "NOT_FOUND"),
     ('{ school(code: "") { name } }', "NOT_FOUND"),
     ('{ region(code: "~") { name } }', "NOT_FOUND"),
