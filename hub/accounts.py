@@ -77,9 +77,10 @@ class Sessions:
                 self.forget(token)
         return found
 
-    def remembers(self, token: str) -> bool:
-        """Whether a token is that of a session seen before, ended since or not."""
-        return token_hash(token) in self._seen
+    def remembered(self, token: str) -> int | None:
+        """The account whose session a token is that was seen before, ended since or not; None if it was not."""
+        seen = self._seen.get(token_hash(token))
+        return seen[1].id if seen else None
 
     def forget(self, token: str) -> None:
         """Drop a session from memory: it was ended here."""

@@ -151,8 +151,9 @@ class Hub:
             self.shares.note(self.client(token, host), ended - reading.compiled, ended)
 
     def client(self, token: str | None, host: str | None) -> str | None:
-        """Whose share a request takes: a made-up token is nobody's."""
-        return token if token is not None and self.sessions.remembers(token) else host
+        """Whose share a request takes: an account's, however often it has signed in; a made-up token is nobody's."""
+        account = None if token is None else self.sessions.remembered(token)
+        return host if account is None else f"account:{account}"
 
 
 _Written = tuple[bytes, bool, bool]

@@ -92,10 +92,16 @@ async def make_caller(
             role,
             root,
         )
-    made.tokens[caller] = token = secrets.token_urlsafe(32)
+    made.tokens[caller] = await make_session(connection, made.accounts[caller])
+    return made.tokens[caller]
+
+
+async def make_session(connection: asyncpg.Connection, account: int) -> str:
+    """An account signs in; its bearer token."""
+    token = secrets.token_urlsafe(32)
     await connection.execute(
         "INSERT INTO sessions (account_id, token_hash, expires_at) VALUES ($1, $2, $3)",
-        made.accounts[caller],
+        account,
         hashlib.sha256(token.encode()).digest(),
         clock.now() + timedelta(hours=1),
     )

@@ -18,7 +18,7 @@ from hub.settings import Settings
 from hub.turns import Shares, Turns
 from schema.documents import Documents, Known
 from tests.conftest import Ask
-from tests.province import Province
+from tests.province import Province, make_session
 
 
 @given(most=st.integers(1, 4), asked=st.lists(st.sampled_from("abc"), max_size=40), gone=st.sets(st.integers(0, 39)))
@@ -239,8 +239,8 @@ async def test_a_new_document_that_many_send_at_once_is_read_once(
     assert read == ["{ schools { totalCount } }"]
 
 
-async def test_a_made_up_token_has_no_share_of_its_own(
-    settings: Settings, province: Province, monkeypatch: pytest.MonkeyPatch
+async def test_a_made_up_token_has_no_share_of_its_own_and_an_account_has_one(
+    settings: Settings, province: Province, system: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str | None] = []
     original = Shares.work
@@ -253,10 +253,13 @@ async def test_a_made_up_token_has_no_share_of_its_own(
     app = build(replace(settings, session_cache=0.0, document_share=0.9))
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 1))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
-        for at, token in enumerate(["made", "up", province.tokens["countyA"], province.tokens["countyA"]]):
+        known = province.tokens["countyA"]
+        again = await make_session(system, province.accounts["countyA"])
+        for at, token in enumerate(["made", "up", known, known, again, again]):
             headers = {"authorization": f"Bearer {token}"}
             await http.post("/graphql", json={"query": f"{{ a{at}: schools {{ totalCount }} }}"}, headers=headers)
-    assert asked == ["192.0.2.7"] * 3 + [province.tokens["countyA"]]
+    account = f"account:{province.accounts['countyA']}"
+    assert asked == ["192.0.2.7"] * 3 + [account, "192.0.2.7", account]
 
 
 async def test_a_plan_that_a_client_is_the_first_to_need_is_charged_to_it(
