@@ -129,11 +129,7 @@ class _Pages:
                     raise BadInput("NOT_AN_UPLOAD")
                 name, parts = upload.filename or "", _parts(upload)
                 stored = await files.store(self.hub.reader.database, self.hub.files, caller, name, parts)
-        except (
-            MultiPartException,
-            HTTPException,
-            UnicodeError,
-        ):  # the parser's own, or of an odd charset
+        except (MultiPartException, HTTPException, UnicodeError):  # UnicodeError: the form names an odd charset
             raise BadInput("NOT_AN_UPLOAD") from None
         answer = {"id": f"file:{stored.id}", "name": stored.name, "size": stored.size, "sha256": stored.sha256}
         return JSONResponse(answer, 201)

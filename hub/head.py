@@ -162,7 +162,7 @@ class Bounded(HttpToolsProtocol):
             self._looking = None
 
     async def _hang_up(self, *_: Any) -> None:
-        """Answer what did not come whole."""
+        """What a request gets that did not come whole: nothing."""
         self.transport.close()
 
     def _refuse(self, error: HubError, status: int) -> None:
