@@ -70,6 +70,14 @@ async def test_an_empty_database_is_migrated_and_planted_once(
     assert "学籍库中已有数据" in said
 
 
+async def seated(system: asyncpg.Connection, province: Province, name: str, role: str, school: str = "A1") -> list[str]:
+    """Somebody of a school who signs in by name: the options by which a command does."""
+    password = "guanli-2013-Xue"
+    hashed = await passwords.make(password)
+    await make_caller(system, province, name, [(role, province.paths[school])], password_hash=hashed)
+    return ["--username", name, "--password", password]
+
+
 async def test_a_clerk_gets_a_template_and_imports_a_workbook(
     settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
 ) -> None:
@@ -117,11 +125,8 @@ async def test_a_clerk_gets_a_template_and_imports_a_workbook(
 async def test_a_clerks_day_goes_from_return_to_undoing_and_a_leader_approves(
     settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
 ) -> None:
-    password = "guanli-2013-Xue"
-    for name, role in (("clerk", "school_administrator"), ("leader", "school_leader")):
-        hashed = await passwords.make(password)
-        await make_caller(system, province, name, [(role, province.paths["A1"])], password_hash=hashed)
-    clerk, leader = (["--username", name, "--password", password] for name in ("clerk", "leader"))
+    clerk = await seated(system, province, "clerk", "school_administrator")
+    leader = await seated(system, province, "leader", "school_leader")
     (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1), make_row(2, ethnic_group="汉人")))
     words = ["import", "filled.xlsx", "--school", "2114000001", *clerk]
     code, said = run(settings, tmp_path, *words, "--mode", "judge_only", "--returned", "back.xlsx")
@@ -155,12 +160,8 @@ async def test_a_clerks_day_goes_from_return_to_undoing_and_a_leader_approves(
 async def test_what_was_only_judged_is_applied_later(
     settings: Settings, province: Province, system: asyncpg.Connection, tmp_path: Path
 ) -> None:
-    password = "guanli-2013-Xue"
-    for name, school in (("clerk", "A1"), ("stranger", "A2")):
-        hashed = await passwords.make(password)
-        grants = [("school_administrator", province.paths[school])]
-        await make_caller(system, province, name, grants, password_hash=hashed)
-    clerk, stranger = (["--username", name, "--password", password] for name in ("clerk", "stranger"))
+    clerk = await seated(system, province, "clerk", "school_administrator")
+    stranger = await seated(system, province, "stranger", "school_administrator", school="A2")
     (tmp_path / "filled.xlsx").write_bytes(make_workbook(make_row(1)))
     code, said = run(
         settings, tmp_path, "import", "filled.xlsx", "--school", "2114000001", *clerk, "--mode", "judge_only"
